@@ -1,0 +1,36 @@
+"""A finding about a draft or another file a person wrote. Data, never an exception."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How bad a Problem is: an error stops an edition, a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One finding: which rule, where, what, and what to do."""
+
+    rule: str
+    #: The rule's id in kebab-case, e.g. ``image-alt``.
+    severity: Severity
+    file: str
+    #: Path as the person knows it (relative to the newsroom where possible).
+    line: int
+    #: 1-based line in ``file``.
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.severity}: {self.message} [{self.rule}]"
+
+
+def has_errors(problems: tuple[Problem, ...] | list[Problem]) -> bool:
+    """Whether any Problem forbids an edition."""
+    return any(problem.severity is Severity.ERROR for problem in problems)

@@ -1,0 +1,1 @@
+"""The provider border: our words on this side, theirs on the other."""
