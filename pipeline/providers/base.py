@@ -38,8 +38,10 @@ class Provider(Protocol):
     def send(self, batch: Batch) -> Sequence[Outcome]:
         """Hands over one batch; one Outcome a recipient, in the batch's order.
 
-        Whatever the provider or the network does becomes an Outcome. Raises CredentialsRefused on 401 or 403, since no
-        other batch can succeed either, and ValueError when the batch asks for what the provider cannot express.
+        Whatever the provider or the network does becomes an Outcome. Exceptions say that certainly nobody was mailed and
+        that no other batch would fare better: CredentialsRefused on 401 or 403; ProviderFault when what answers is not
+        this provider; DiskFault when a local one cannot write; ValueError, before any byte leaves, when the batch asks
+        for what the provider cannot express.
         """
         ...
 

@@ -1,0 +1,53 @@
+# Two commands set everything up: "make demo" (see it work) and "make test" (check that it works).
+# Each makes its virtual environment from a hash-pinned lock; the second run starts at once.
+
+PYTHON ?= python3
+VENV   ?= .venv
+DEV    ?= .venv-dev
+BIN     = $(VENV)/bin
+DEVBIN  = $(DEV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo install test check lint types imports format lock screenshots clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.ready  ## Walk the whole way once and keep it open: draft, approval, send, inbox, archive
+	@$(BIN)/briefing demo $(ARGS)
+
+install: $(VENV)/.ready  ## Make .venv with the command briefing
+	@echo "The command is $(BIN)/briefing"
+
+test: $(DEV)/.ready lint types imports  ## Run every check and test, as CI does
+	@$(DEVBIN)/python -m pytest $(ARGS)
+
+check: lint types imports  ## The checks that need no running
+
+lint: $(DEV)/.ready
+	@$(DEVBIN)/ruff check . && $(DEVBIN)/ruff format --check .
+
+types: $(DEV)/.ready
+	@$(DEVBIN)/mypy
+
+imports: $(DEV)/.ready
+	@$(DEVBIN)/lint-imports --no-cache
+
+format: $(DEV)/.ready  ## Format the code
+	@$(DEVBIN)/ruff check --fix . ; $(DEVBIN)/ruff format .
+
+lock:  ## Write both lock files anew (needs uv)
+	uv pip compile pyproject.toml --group install --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q -o requirements.lock
+	uv pip compile pyproject.toml --group dev --extra postgres --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q -o requirements-dev.lock
+
+screenshots: $(DEV)/.ready  ## Take the README's pictures from a running demo
+	@$(DEVBIN)/python docs/pictures/take_screenshots.py
+
+clean:  ## Remove what make made (not your newsrooms)
+	rm -rf $(VENV) $(DEV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@sh .ci/venv "$(PYTHON)" "$(VENV)" requirements.lock
+
+$(DEV)/.ready: requirements-dev.lock pyproject.toml
+	@sh .ci/venv "$(PYTHON)" "$(DEV)" requirements-dev.lock

@@ -1,0 +1,55 @@
+"""The composition root: settings in, stations out. The only place that picks adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline import settings as configuration
+from pipeline.clock import Clock, system_clock
+from pipeline.flow.context import Desk, Sender, Station
+from pipeline.providers.registry import make_provider
+from pipeline.render.environment import open_templates
+from pipeline.settings import Settings
+from pipeline.store import schema
+from pipeline.store.addresses import Vault
+from pipeline.store.engine import open_engine
+from pipeline.store.keyring import open_keyring
+
+
+def load_settings(root: Path, environ: Mapping[str, str], overrides: Mapping[str, str] | None = None) -> Settings:
+    """The configuration of the newsroom at ``root``. Raises ConfigurationError."""
+    return configuration.load(root, environ, overrides)
+
+
+def open_desk(settings: Settings, clock: Clock = system_clock) -> Desk:
+    """Enough to draft, check, render and preview; touches no database."""
+    return Desk(settings=settings, environment=open_templates(settings.root), clock=clock)
+
+
+def open_station(settings: Settings, clock: Clock = system_clock) -> Station:
+    """Opens the database (creating an empty one) and the keys. Raises ConfigurationError, DatabaseFault, DiskFault."""
+    engine = open_engine(settings.database_url)
+    schema.require_current(engine, clock())
+    keys = open_keyring(settings.keys, engine)
+    return Station(
+        settings=settings,
+        environment=open_templates(settings.root),
+        clock=clock,
+        engine=engine,
+        vault=Vault(keys.index),
+        leave_key=keys.leave,
+    )
+
+
+def open_sender(settings: Settings, clock: Clock = system_clock) -> Sender:
+    """A station with the configured provider. Raises ConfigurationError besides."""
+    station = open_station(settings, clock)
+    chosen = settings.newsroom.provider
+    table = dict(chosen.table())
+    if "directory" in table:
+        table["directory"] = str(settings.root / table["directory"])
+    return Sender(
+        settings=settings, environment=station.environment, clock=clock, engine=station.engine, vault=station.vault,
+        leave_key=station.leave_key, provider=make_provider(chosen.name, table, clock),
+    )  # fmt: skip

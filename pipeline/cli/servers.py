@@ -1,0 +1,112 @@
+"""Long-running commands: serve, web, worker, sandbox."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import httpx
+import typer
+
+from pipeline.cli.door import door, err, out
+from pipeline.errors import UsageError
+from pipeline.flow.context import Sender
+from pipeline.providers.sandbox.adapter import DEFAULT_API_KEY
+from pipeline.providers.sandbox.faults import parse_faults
+from pipeline.providers.sandbox.run import serve as serve_sandbox
+from pipeline.providers.sandbox.run import start_in_thread as start_sandbox
+from pipeline.serving import serve_app, start_app
+from pipeline.settings import Settings
+from pipeline.web.public import create_public
+from pipeline.worker import Worker
+
+Host = Annotated[str, typer.Option(help="The address to listen on.")]
+Port = Annotated[int, typer.Option(help="The port to listen on.")]
+FaultSpec = Annotated[str, typer.Option("--faults", metavar="SPEC", help="Faults to play, e.g. latency=200ms,429=0.1,drop-after=1x.")]
+
+
+def register(cli: typer.Typer) -> None:
+    """Adds this file's commands."""
+    for command in (serve, web, worker, sandbox):
+        cli.command(command.__name__)(command)
+
+
+def serve(context: typer.Context, host: Host = "127.0.0.1", port: Port = 8000, faults: FaultSpec = "") -> None:
+    """Run everything in one process: worker, archive, and the sandbox if it is the provider. Ctrl-C stops it."""
+    sender = door(context).sender()
+    with ExitStack() as stack:
+        if sender.provider.name == "sandbox":
+            start_own_sandbox(sender.settings, faults, stack)
+        running = start_app(create_public(sender), host, port, next_free=True, name="archive")
+        stack.callback(running.stop)
+        out.print(f"Archive: {running.url}/", markup=False)
+        if running.url != sender.settings.newsroom.base_url:
+            err.print(f"Links in mails point to {sender.settings.newsroom.base_url} (base_url in config/newsroom.toml).", markup=False)
+        out.print("Ctrl-C stops everything.")
+        run_worker(sender)
+
+
+def web(context: typer.Context, host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Serve the archive and the pages on which readers leave. Ctrl-C stops it."""
+    station = door(context).station()
+    ready = lambda url: out.print(f"Archive: {url}/   (Ctrl-C stops it)", markup=False)  # noqa: E731
+    serve_app(create_public(station), host, port, name="archive", ready=ready)
+
+
+def worker(context: typer.Context) -> None:
+    """Run the worker: it starts what is due, sends it, and keeps the ledger. SIGTERM stops it gracefully."""
+    run_worker(door(context).sender())
+
+
+def sandbox(context: typer.Context, faults: FaultSpec = "") -> None:
+    """Run the sandbox: a local provider that accepts mail, delivers nothing, and shows it in the browser."""
+    settings = door(context).settings()
+    host, port = _sandbox_place(settings)
+    table = settings.newsroom.provider.sandbox
+    spec = parse_faults(faults)
+    ready = lambda url: out.print(f"Sandbox inbox: {url}/   (Ctrl-C stops it)", markup=False)  # noqa: E731
+    serve_sandbox(sandbox_store(settings), host, port, spec, api_key=table.get("api_key", DEFAULT_API_KEY), ready=ready)
+
+
+def sandbox_store(settings: Settings) -> Path:
+    """Where the sandbox keeps what it accepts."""
+    return settings.var / "sandbox.db"
+
+
+def start_own_sandbox(settings: Settings, faults: str, stack: ExitStack) -> None:
+    """Starts the sandbox that the configuration names, unless it is on another machine or already answers."""
+    host, port = _sandbox_place(settings)
+    table = settings.newsroom.provider.sandbox
+    try:
+        httpx.get(table["base_url"], timeout=2)
+        out.print(f"Sandbox inbox: {table['base_url']}/ (was running already)", markup=False)
+    except httpx.HTTPError:
+        spec = parse_faults(faults)
+        running = start_sandbox(sandbox_store(settings), host=host, port=port, faults=spec, api_key=table.get("api_key", DEFAULT_API_KEY))
+        stack.callback(running.stop)
+        out.print(f"Sandbox inbox: {running.url}/", markup=False)
+
+
+def _sandbox_place(settings: Settings) -> tuple[str, int]:
+    url = settings.newsroom.provider.sandbox.get("base_url", "")
+    parts = urlsplit(url)
+    if parts.scheme != "http" or parts.hostname not in ("127.0.0.1", "localhost", "::1") or parts.port is None:
+        raise UsageError(
+            f"provider.sandbox.base_url is {url!r}: the sandbox runs on this machine only", hint="Write for instance http://127.0.0.1:8025."
+        )
+    return parts.hostname, parts.port
+
+
+def run_worker(sender: Sender) -> None:
+    """Runs a worker in this thread until SIGINT or SIGTERM; what is in hand is finished first."""
+    one = Worker(sender)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: one.stop())
+    try:
+        one.run()
+    finally:
+        sender.provider.close()
+        sender.engine.dispose()

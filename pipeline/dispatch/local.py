@@ -1,0 +1,49 @@
+"""The engine of one machine: a few threads of this process, fed from the ledger."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+log = logging.getLogger("pipeline.dispatch")
+
+POLL_S = 0.25
+"""How soon work that nobody announced (another process scheduled it) is found."""
+
+
+class LocalDispatcher(Generic[K]):
+    """Threads with the ledger as their queue. More than eight calls in flight cost time instead of saving it."""
+
+    def __init__(self, *, threads: int = 4) -> None:
+        self._threads = threads
+        self._bell = threading.Event()
+
+    def wake(self) -> None:
+        """Ends the present wait."""
+        self._bell.set()
+
+    def run(self, ready: Callable[[int], Sequence[K]], deliver: Callable[[K], None], stop: threading.Event) -> None:
+        """Works until ``stop`` is set. A delivery that raises is logged, and its batch is found again by the sweeper."""
+        in_hand: dict[K, Future[None]] = {}
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="deliver") as pool:
+            while not stop.is_set():
+                for key in [key for key, future in in_hand.items() if future.done()]:
+                    self._report(key, in_hand.pop(key))
+                free = self._threads - len(in_hand)
+                keys = [key for key in ready(len(in_hand) + free) if key not in in_hand][:free] if free else []
+                for key in keys:
+                    in_hand[key] = future = pool.submit(deliver, key)
+                    future.add_done_callback(lambda _: self._bell.set())
+                self._bell.wait(POLL_S)
+                self._bell.clear()
+        for key, future in in_hand.items():
+            self._report(key, future)
+
+    def _report(self, key: K, future: Future[None]) -> None:
+        error = future.exception()
+        if error is not None:
+            log.error("batch %s: delivery failed: %s", key, error, exc_info=error if not hasattr(error, "hint") else None)

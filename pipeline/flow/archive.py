@@ -1,0 +1,111 @@
+"""The public archive: static files under ``var/archive``, written from the editions that were sent, never from drafts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from pipeline.core.edition import Edition
+from pipeline.files import write_file
+from pipeline.flow.context import Station
+from pipeline.render.site import FeedEntry, IssueEntry, NewsletterEntry, front_css, render_feed, render_front, render_newsletter
+from pipeline.render.web import site_css
+from pipeline.settings import Newsletter
+from pipeline.store import campaigns, editions
+from pipeline.store.engine import reading
+
+FEED_ENTRIES = 50
+LATEST = 5
+"""Issues a newsletter shows on the front page."""
+
+
+def place(station: Station) -> Path:
+    """The archive's directory."""
+    return station.settings.var / "archive"
+
+
+def publish(station: Station, campaign_id: int) -> Path:
+    """Writes one campaign's issue page with its files, then the lists that name it. Gives the page. Raises DiskFault."""
+    with reading(station.engine) as connection:
+        campaign = campaigns.get(connection, campaign_id)
+        assert campaign is not None
+        edition = editions.by_id(connection, campaign.edition_id).edition
+    page = _write_issue(station, edition)
+    _write_lists(station, [campaign.newsletter])
+    return page
+
+
+def build(station: Station, progress: Callable[[int], None] = lambda done: None) -> int:
+    """Writes the whole archive anew; the same database gives the same bytes. Gives the number of issues. Raises DiskFault."""
+    with reading(station.engine) as connection:
+        published = campaigns.published(connection)
+    for number, campaign in enumerate(published, 1):
+        with reading(station.engine) as connection:
+            edition = editions.by_id(connection, campaign.edition_id).edition
+        _write_issue(station, edition)
+        progress(number)
+    _write_lists(station, list(station.settings.newsletters))
+    return len(published)
+
+
+def _write_issue(station: Station, edition: Edition) -> Path:
+    """The page last: what it shows is there before it is."""
+    with reading(station.engine) as connection:
+        files = editions.assets(connection, [one.name for one in edition.pictures])
+        sheets = editions.style_sheets(connection)
+    for one in files:
+        _write_once(place(station) / "media" / one.name, one.data)
+    for sheet in sheets:
+        _write_once(place(station) / sheet.name, sheet.data)
+    return write_file(place(station) / edition.issue_id / "index.html", edition.web.encode())
+
+
+def _write_once(path: Path, data: bytes) -> None:
+    """A file whose name is made from its content: if one of that length is there, it is the same."""
+    if not path.exists() or path.stat().st_size != len(data):
+        write_file(path, data)
+
+
+def _write_lists(station: Station, changed: list[str]) -> None:
+    """The newsletters' pages and feeds, and the front page, which names the latest of each."""
+    environment, newsroom = station.environment, station.settings.newsroom
+    entries: list[NewsletterEntry] = []
+    for newsletter in station.settings.newsletters.values():
+        issues, feed = _issues(station, newsletter)
+        entries.append(NewsletterEntry(newsletter=newsletter, latest=tuple(issues[:LATEST])))
+        if newsletter.id not in changed:
+            continue
+        name, css = site_css(environment, newsletter.brand)
+        _write_once(place(station) / name, css)
+        page = render_newsletter(environment, newsletter=newsletter, newsroom_name=newsroom.name, base_url=newsroom.base_url, issues=issues)
+        atom = render_feed(
+            environment, newsletter=newsletter, newsroom_name=newsroom.name, base_url=newsroom.base_url, entries=feed, updated=_since(feed, station)
+        )
+        write_file(place(station) / newsletter.id / "feed.xml", atom.encode())
+        write_file(place(station) / newsletter.id / "index.html", page.encode())
+    name, css = front_css(environment, entries)
+    _write_once(place(station) / name, css)
+    front = render_front(environment, newsroom_name=newsroom.name, base_url=newsroom.base_url, newsletters=entries)
+    write_file(place(station) / "index.html", front.encode())
+
+
+def _since(feed: list[FeedEntry], station: Station) -> datetime:
+    """A feed without entries carries the day the database was made: RFC 4287 wants an instant, and it must not wander."""
+    if feed:
+        return feed[0].updated
+    with reading(station.engine) as connection:
+        return campaigns.instance_since(connection)
+
+
+def _issues(station: Station, newsletter: Newsletter) -> tuple[list[IssueEntry], list[FeedEntry]]:
+    """Every published issue as a line, newest first, and the newest of them in full. One edition in memory at a time."""
+    issues: list[IssueEntry] = []
+    feed: list[FeedEntry] = []
+    with reading(station.engine) as connection:
+        for campaign in campaigns.published(connection, newsletter.id):
+            edition = editions.by_id(connection, campaign.edition_id).edition
+            issues.append(IssueEntry.of(edition))
+            if len(feed) < FEED_ENTRIES and campaign.published_at is not None:
+                feed.append(FeedEntry(edition=edition, published=campaign.published_at, updated=campaign.published_at))
+    return issues, feed

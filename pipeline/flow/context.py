@@ -1,0 +1,41 @@
+"""What every station is handed: the newsroom, its database, its keys, its provider, and what time it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from jinja2 import Environment
+from sqlalchemy import Engine
+
+from pipeline.clock import Clock, system_clock
+from pipeline.providers.base import Provider
+from pipeline.settings import Settings
+from pipeline.store.addresses import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """A newsroom without its readers: enough to draft, check, render and preview."""
+
+    settings: Settings
+    environment: Environment
+    clock: Clock = system_clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Station(Desk):
+    """A newsroom with its database: enough for everything but calling the provider."""
+
+    engine: Engine
+    vault: Vault = field(repr=False)
+    leave_key: bytes = field(repr=False)
+    monotonic: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender(Station):
+    """A newsroom that can mail."""
+
+    provider: Provider

@@ -1,0 +1,160 @@
+"""Drafts: find one, read and check it, render what it would become, start a new one."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from pipeline.core.edition import Edition, Picture
+from pipeline.core.issue import Issue, IssueId
+from pipeline.core.problem import Problem, Severity, has_errors
+from pipeline.draft.parse import decode_draft, parse_draft
+from pipeline.draft.skeleton import skeleton, slugify
+from pipeline.errors import Refusal, UsageError
+from pipeline.files import write_new
+from pipeline.flow.cadence import next_date
+from pipeline.flow.context import Desk
+from pipeline.newsroom import shown
+from pipeline.render.edition import build_edition
+from pipeline.render.language import words
+from pipeline.render.pictures import prepare_picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A draft as it is on disk now, with every Problem it has."""
+
+    id: IssueId
+    path: Path
+    issue: Issue | None
+    pictures: dict[str, Picture]
+    #: By the figure's path as written.
+    source_digest: str
+    problems: tuple[Problem, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether it can become an edition."""
+        return self.issue is not None and not has_errors(self.problems)
+
+
+def locate(desk: Desk, reference: str) -> tuple[IssueId, Path]:
+    """The id and file of an issue named by id or by path. Raises UsageError that lists near ones."""
+    issues = desk.settings.root / "issues"
+    try:
+        id = IssueId.parse(reference)
+    except ValueError:
+        return _locate_path(desk, Path(reference))
+    for path in (issues / id.newsletter / f"{id.stem}.md", issues / id.newsletter / id.stem / "index.md"):
+        if path.is_file():
+            return id, path
+    near = ", ".join(str(one) for one, _ in listed(desk, id.newsletter)[:5]) or "none"
+    raise UsageError(f"there is no draft for the issue {id}", hint=f"Newest issues of this newsletter: {near}.")
+
+
+def _locate_path(desk: Desk, given: Path) -> tuple[IssueId, Path]:
+    path = given if given.exists() else desk.settings.root / given
+    path = (path / "index.md" if path.is_dir() else path).resolve()
+    if not path.is_file():
+        raise UsageError(
+            f"{given} is neither a file nor an issue id", hint="An issue id looks like eurasia-briefing/2026-12-02-a-headline."
+        )
+    try:
+        parts = path.relative_to((desk.settings.root / "issues").resolve()).with_suffix("").parts
+        id = IssueId.parse("/".join(parts[:-1] if parts[-1] == "index" else parts))
+    except ValueError:
+        raise UsageError(
+            f"{given} does not lie where drafts lie", hint="Put it at issues/<newsletter>/<YYYY-MM-DD>-<slug>.md in the newsroom."
+        ) from None
+    return id, path
+
+
+def listed(desk: Desk, newsletter: str | None = None) -> list[tuple[IssueId, Path]]:
+    """All drafts, newest first."""
+    out: list[tuple[IssueId, Path]] = []
+    issues = desk.settings.root / "issues"
+    for path in (*issues.glob(f"{newsletter or '*'}/*.md"), *issues.glob(f"{newsletter or '*'}/*/index.md")):
+        name = path.parent if path.name == "index.md" else path.with_suffix("")
+        try:
+            out.append((IssueId.parse(f"{name.parent.name}/{name.name}"), path))
+        except ValueError:
+            continue
+    return sorted(out, key=lambda found: (found[0].date, found[0].slug), reverse=True)
+
+
+def read(desk: Desk, reference: str) -> Draft:
+    """Reads and checks a draft with its pictures. What is wrong with it is in ``problems``; nothing raises for that."""
+    id, path = locate(desk, reference)
+    file = shown(path, desk.settings.root)
+    newsletter = desk.settings.newsletter(id.newsletter)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from None
+    digest = hashlib.sha256(data)
+    text, trouble = decode_draft(data, file)
+    issue, problems = parse_draft(
+        text, file=file, id=id, newsletter=newsletter, authors=desk.settings.authors, newsletters=desk.settings.newsletters
+    )
+    found, pictures = [*trouble, *problems], {}
+    for figure in issue.figures() if issue else ():
+        outcome = _read_picture(path.parent, figure.src)
+        if isinstance(outcome, str):
+            found.append(
+                Problem(
+                    rule="picture-missing", severity=Severity.ERROR, file=file, line=figure.line, message=outcome,
+                    hint=f"Put the picture beside the draft, in {shown(path.parent, desk.settings.root)}/.",
+                )
+            )  # fmt: skip
+        else:
+            pictures[figure.src] = outcome[1]
+            digest.update(hashlib.sha256(outcome[0]).digest())
+    unique = tuple(dict.fromkeys(sorted(found, key=lambda p: (p.line, p.rule))))
+    return Draft(id=id, path=path, issue=issue, pictures=pictures, source_digest=digest.hexdigest(), problems=unique)
+
+
+def _read_picture(folder: Path, src: str) -> tuple[bytes, Picture] | str:
+    path = (folder / src).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        return f"the picture {src} lies outside the draft's folder"
+    try:
+        data = path.read_bytes()
+        return data, prepare_picture(data, path.stem)
+    except FileNotFoundError:
+        return f"there is no picture {src}"
+    except OSError as error:
+        return f"the picture {src} cannot be read: {error.strerror}"
+    except ValueError as error:
+        return f"the picture {src} cannot be used: {error}"
+
+
+def render(desk: Desk, draft: Draft) -> tuple[Edition, tuple[Picture, ...]]:
+    """The edition a sound draft would become. Raises Refusal when the draft has errors, TemplateFault, ConfigurationError."""
+    if draft.issue is None or not draft.sound:
+        raise Refusal(f"{draft.id} has errors", hint=f"See them with: briefing check {draft.id}")
+    newsletter = desk.settings.newsletter(draft.id.newsletter)
+    authors = [desk.settings.authors[author] for author in draft.issue.authors]
+    photos: dict[str, Picture] = {}
+    for author in authors:
+        if author.photo:
+            outcome = _read_picture(desk.settings.root / "config" / "authors", author.photo)
+            if isinstance(outcome, str):
+                raise UsageError(
+                    f"config/authors/{author.id}.toml: {outcome}", hint="Put the photo beside the author's file, or remove the line."
+                )
+            photos[author.id] = outcome[1]
+    next_day = next_date(newsletter, draft.id.date)
+    return build_edition(
+        draft.issue, newsletter=newsletter, authors=authors, newsroom_name=desk.settings.newsroom.name,
+        base_url=desk.settings.newsroom.base_url, pictures=draft.pictures, author_photos=photos,
+        next_issue=words(desk.environment, draft.issue.language).day(next_day) if next_day else None, environment=desk.environment,
+    )  # fmt: skip
+
+
+def create(desk: Desk, newsletter_id: str, title: str, on: date) -> Path:
+    """Writes a draft from the newsletter's skeleton; never over an existing one. Raises Refusal, DiskFault."""
+    newsletter = desk.settings.newsletter(newsletter_id)
+    path = desk.settings.root / "issues" / newsletter_id / f"{on.isoformat()}-{slugify(title)}" / "index.md"
+    return write_new(path, skeleton(newsletter, title, on).encode())

@@ -1,0 +1,89 @@
+"""Looking at what a draft would become: every Problem including those of its rendering, and the files of ``render``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from pathlib import Path
+
+from pipeline.core.edition import Edition, content_of
+from pipeline.core.mime import compose
+from pipeline.core.problem import Problem, Severity
+from pipeline.errors import Refusal
+from pipeline.files import write_file
+from pipeline.flow import drafts
+from pipeline.flow.context import Desk
+from pipeline.flow.drafts import Draft
+from pipeline.newsroom import shown
+
+WARN_HTML_BYTES = 75 * 1024
+MAX_HTML_BYTES = 85 * 1024
+"""Gmail clips mail of about 102 KB; what a sender adds on the way counts too."""
+
+SAMPLE_READER = "reader@example.org"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What ``render`` wrote."""
+
+    paths: tuple[Path, ...]
+    summary: dict[str, object]
+    problems: tuple[Problem, ...]
+
+
+def examine(desk: Desk, reference: str) -> tuple[Draft, tuple[Problem, ...]]:
+    """A draft and every Problem, also those that only its rendering shows."""
+    draft = drafts.read(desk, reference)
+    if not draft.sound:
+        return draft, draft.problems
+    edition, _ = drafts.render(desk, draft)
+    return draft, draft.problems + _size_problems(edition, shown(draft.path, desk.settings.root))
+
+
+def _size_problems(edition: Edition, file: str) -> tuple[Problem, ...]:
+    size = len(edition.html.encode())
+    if size <= WARN_HTML_BYTES:
+        return ()
+    severity = Severity.ERROR if size > MAX_HTML_BYTES else Severity.WARNING
+    return (
+        Problem(
+            rule="mail-size", severity=severity, file=file, line=1, message=f"the mail is {size / 1024:.0f} KB; Gmail cuts off what is longer than about 102 KB",
+            hint=f"Shorten it below {WARN_HTML_BYTES // 1024} KB, or move a story to the next issue.",
+        ),
+    )  # fmt: skip
+
+
+def write(desk: Desk, reference: str, folder: Path) -> Written:
+    """Writes ``<slug>.html .txt .eml .web.html`` and ``edition.json``, with the pictures under ``media/``.
+
+    The same draft gives the same bytes: the .eml is dated by the issue and addressed to a sample reader. Raises Refusal
+    when the draft has errors, DiskFault.
+    """
+    draft, problems = examine(desk, reference)
+    if any(one.severity is Severity.ERROR for one in problems):
+        first = next(one for one in problems if one.severity is Severity.ERROR)
+        raise Refusal(f"{draft.id} has errors, the first: {first}", hint=f"See them all with: briefing check {draft.id}")
+    edition, pictures = drafts.render(desk, draft)
+    name = draft.id.slug
+    eml = compose(
+        content_of(edition), to=SAMPLE_READER, unsubscribe_url=f"{desk.settings.newsroom.base_url}/leave/{edition.newsletter}/SAMPLE",
+        message_id=f"{edition.digest[:32]}@{edition.from_address.rpartition('@')[2]}",
+        date=datetime.combine(edition.date, time(0), UTC),
+    )  # fmt: skip
+    html, text, web = edition.html.encode(), edition.text.encode(), edition.web.encode()
+    summary: dict[str, object] = {
+        "issue": edition.issue_id, "subject": edition.subject, "preheader": edition.preheader, "digest": edition.digest,
+        "language": edition.language,
+        "sizes": {"html": len(html), "text": len(text), "eml": len(eml), "web": len(web), "pictures": sum(len(one.data) for one in pictures)},
+        "pictures": [one.name for one in pictures],
+        "problems": [
+            {"rule": one.rule, "severity": one.severity, "file": one.file, "line": one.line, "message": one.message, "hint": one.hint} for one in problems
+        ],
+    }  # fmt: skip
+    files = {
+        f"{name}.html": html, f"{name}.txt": text, f"{name}.eml": eml, f"{name}.web.html": web,
+        "edition.json": (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode(),
+    } | {f"media/{one.name}": one.data for one in pictures}  # fmt: skip
+    return Written(paths=tuple(write_file(folder / path, data) for path, data in files.items()), summary=summary, problems=problems)

@@ -1,0 +1,111 @@
+"""One POST, bounded in time, with the one question answered that a mailing depends on: may the request have arrived?"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from urllib.parse import urlsplit
+
+import httpx
+
+_ANSWER_LIMIT = 256 * 1024
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+# Raised before the first byte of a request leaves. After any other transport error the request may have arrived.
+_NOTHING_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+
+
+class NotSent(Exception):
+    """The request certainly did not reach the server. The text names the host, no address and no secret."""
+
+
+class InDoubt(Exception):
+    """The request may have been read and acted on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said; ``body`` is cut at 256 KiB."""
+
+    status: int
+    content_type: str
+    retry_after: str
+    body: str
+
+
+class HttpCaller:
+    """Keeps connections to one server. Safe from several threads. HTTP/1.1, no redirects, no retries of its own."""
+
+    def __init__(self, *, base_url: str, username: str, password: str, timeout_s: float) -> None:
+        """``timeout_s`` bounds a whole call, name look-up included. ValueError when ``base_url`` is not an HTTP address."""
+        parts = urlsplit(base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+            raise ValueError("base_url is not of the form https://host[:port][/path], without a name or password in it")
+        self.host = parts.hostname
+        self._base_url = base_url.rstrip("/")
+        self._timeout_s = timeout_s
+        self._client = httpx.Client(
+            auth=httpx.BasicAuth(username, password),
+            timeout=httpx.Timeout(timeout_s, connect=min(10.0, timeout_s), pool=min(10.0, timeout_s)),
+            # Shorter than servers keep an idle connection, so that we rarely write into one that is being closed.
+            limits=httpx.Limits(max_connections=16, max_keepalive_connections=8, keepalive_expiry=4.0),
+            transport=None,
+            follow_redirects=False,
+            http2=False,
+            trust_env=parts.hostname not in _LOOPBACK,  # a proxy is for the outside
+        )
+
+    def post(self, path: str, *, content: bytes, content_type: str) -> Answer:
+        """Posts the bytes and gives the answer whatever its status. Raises NotSent or InDoubt."""
+        return _within(self._timeout_s, lambda: self._post(path, content, content_type))
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+    def _post(self, path: str, content: bytes, content_type: str) -> Answer:
+        try:
+            headers = {"content-type": content_type}
+            with self._client.stream("POST", self._base_url + path, content=content, headers=headers) as response:
+                body = _read(response)
+        except _NOTHING_LEFT as error:
+            raise NotSent(f"cannot reach {self.host} ({type(error).__name__})") from None
+        except httpx.HTTPError as error:
+            # Its text may quote what was sent; its type is enough.
+            raise InDoubt(f"the connection to {self.host} failed after the request had begun ({type(error).__name__})") from None
+        found = response.headers
+        return Answer(response.status_code, found.get("content-type", ""), found.get("retry-after", ""), body)
+
+
+def _read(response: httpx.Response) -> str:
+    body = b""
+    for piece in response.iter_bytes():
+        body += piece
+        if len(body) > _ANSWER_LIMIT:
+            break
+    return body[:_ANSWER_LIMIT].decode("utf-8", "replace")
+
+
+def _within(seconds: float, work: Callable[[], Answer]) -> Answer:
+    """Waits for the work at most so long.
+
+    httpx bounds each read and write, not their sum, and a name look-up not at all. The call that is given up may yet
+    go through, which is why running out of time is a doubt and not a failure.
+    """
+    box: SimpleQueue[Answer | BaseException] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            box.put(work())
+        except BaseException as error:  # noqa: BLE001 - carried over to the thread that waits
+            box.put(error)
+
+    threading.Thread(target=run, name="provider-call", daemon=True).start()
+    try:
+        result = box.get(timeout=seconds)
+    except Empty:
+        raise InDoubt(f"no complete answer within {seconds:g} s") from None
+    if isinstance(result, BaseException):
+        raise result
+    return result

@@ -1,0 +1,194 @@
+"""Mailgun's messages interface (POST /v3/{domain}/messages), and anything that speaks it.
+
+One call carries one content and up to 1000 recipients. What is personal travels as recipient variables and is put in
+place by Mailgun in one header and one piece of metadata only, so the subject and both bodies stay identical for all.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from pipeline.clock import Clock
+from pipeline.core.headers import list_headers, mailbox, single_line
+from pipeline.core.message import Accepted, Batch, Outcome, Refused, RejectReason, TryLater, Unknown
+from pipeline.errors import CredentialsRefused, ProviderFault
+from pipeline.providers.base import Capabilities
+from pipeline.providers.guard import check_batch
+from pipeline.providers.http_call import Answer, HttpCaller, InDoubt, NotSent
+from pipeline.providers.mailgun_answers import recipients_named, wait_seconds, without_addresses
+from pipeline.providers.multipart import form_data
+
+OPTIONS_LIMIT = 16 * 1024
+"""Octets of all ``o:``, ``h:``, ``v:`` and ``t:`` names and values of one call."""
+
+CAPABILITIES = Capabilities(
+    batch_size=1000,
+    payload_limit=25_000_000,
+    per_recipient_headers=True,
+    idempotency_window_s=None,
+    lookup=False,
+    signed_webhooks=True,
+    tracking_switch=True,
+)
+
+_RETRY_S = 10.0
+_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9-]+")
+# Mailgun would replace these wherever they stand, in the text of an article too.
+_VARIABLE = re.compile(r"%(?:recipient(?:\.[^%]*)?|(?:tag_|mailing_list_)?unsubscribe_(?:url|email))%|%recipient\.", re.IGNORECASE)
+
+
+class Mailgun:
+    """A provider adapter (``providers.base.Provider``) for Mailgun; ``name`` decides which settings its errors point at."""
+
+    def __init__(
+        self, *, api_key: str, domain: str, base_url: str, now: Clock, timeout_s: float = 60, name: str = "mailgun"
+    ) -> None:
+        """``timeout_s`` bounds a whole call. ValueError when ``domain`` or ``base_url`` is not one."""
+        if not _DOMAIN.fullmatch(domain):
+            raise ValueError("domain is not a domain name")
+        self.name = name
+        self.capabilities = CAPABILITIES
+        self._domain = domain.lower()
+        self._now = now
+        self._caller = HttpCaller(base_url=base_url, username="api", password=api_key, timeout_s=timeout_s)
+
+    def __repr__(self) -> str:  # no key
+        return f"{type(self).__name__}(name={self.name!r}, domain={self._domain!r}, host={self._caller.host!r})"
+
+    def send(self, batch: Batch) -> Sequence[Outcome]:
+        """Hands over one batch in one call.
+
+        Besides what the protocol says, raises ProviderFault when what answers is certainly not a mail interface: no mail
+        was taken then, and no other batch can do better.
+        """
+        check_batch(batch, self.capabilities)
+        if not batch.recipients:
+            return ()
+        content_type, body = form_data(message_fields(batch, self._domain))
+        if len(body) > self.capabilities.payload_limit:
+            raise ValueError(f"the call would be {len(body)} bytes; {self.name} takes {self.capabilities.payload_limit}")
+        try:
+            answer = self._caller.post(f"/v3/{quote(self._domain)}/messages", content=body, content_type=content_type)
+        except NotSent as error:
+            return (TryLater(_RETRY_S, str(error)),) * len(batch.recipients)
+        except InDoubt as error:
+            return (Unknown(str(error)),) * len(batch.recipients)
+        return self._outcomes(batch, answer)
+
+    def close(self) -> None:
+        """Lets go of connections."""
+        self._caller.close()
+
+    def _outcomes(self, batch: Batch, answer: Answer) -> Sequence[Outcome]:
+        """The table of what each status means; the order of its rows does not matter."""
+        everyone = len(batch.recipients)
+        detail = f"{self.name} answered {answer.status}: {without_addresses(_message(answer))}"
+        match answer.status:
+            case 200:
+                return (self._taken(answer),) * everyone
+            case 400:
+                return _refusals(batch, answer, detail)
+            case 401 | 403:
+                raise self._credentials_refused(detail)
+            case 404:
+                raise self._domain_unknown(detail)
+            case 408 | 425:  # the server says it did not wait for, or did not read, the request
+                return (TryLater(_RETRY_S, detail),) * everyone
+            case 420 | 429:  # 420 has been seen in the field
+                return (TryLater(wait_seconds(answer.retry_after, answer.body, self._now()), detail),) * everyone
+            case status if 300 <= status < 400:
+                raise self._not_a_mail_interface(detail)
+            case status if 400 <= status < 500:  # 413 too: it will be as large the next time
+                return (Refused(RejectReason.OTHER, detail),) * everyone
+            case _:  # 5xx: nothing says that it comes before the mail is queued; other 2xx: nobody documented them
+                return (Unknown(detail),) * everyone
+
+    def _taken(self, answer: Answer) -> Outcome:
+        """A 200 with an id is a receipt; a damaged one is a doubt; a page of something else is a wrong address."""
+        if "magnificent api" in answer.body.lower() or "json" not in answer.content_type.lower():
+            raise self._not_a_mail_interface(f"{self.name} answered 200 with something that is not its JSON")
+        try:
+            receipt = str(json.loads(answer.body)["id"]).strip().removeprefix("<").removesuffix(">")
+        except (ValueError, LookupError, TypeError):
+            return Unknown(f"{self.name} answered 200 without a message id")
+        return Accepted(receipt) if receipt else Unknown(f"{self.name} answered 200 without a message id")
+
+    def _credentials_refused(self, detail: str) -> CredentialsRefused:
+        variable = f"BRIEFING_{self.name.upper()}_API_KEY"
+        return CredentialsRefused(
+            detail,
+            hint=f"Check that {variable} holds the sending key of {self._domain} and that the account may send.",
+        )
+
+    def _domain_unknown(self, detail: str) -> CredentialsRefused:
+        return CredentialsRefused(
+            f"{detail} ({self._domain} is not a domain of this account)",
+            hint=f"Check provider.{self.name}.domain, and provider.{self.name}.base_url if the account is in another region.",
+        )
+
+    def _not_a_mail_interface(self, detail: str) -> ProviderFault:
+        return ProviderFault(
+            f"{detail}; no mail was taken",
+            hint=f"Check provider.{self.name}.base_url (no /v3 at its end) and provider.{self.name}.domain.",
+        )
+
+
+def message_fields(batch: Batch, domain: str) -> list[tuple[str, str]]:
+    """The form of one call, in order. Raises ValueError when the content or the options are not expressible."""
+    content = batch.content
+    for field in ("subject", "html", "text", "from_name", "from_address", "reply_to", "list_name", "archive_url"):
+        if _VARIABLE.search(getattr(content, field)):
+            raise ValueError(f"{field} contains a Mailgun variable such as %recipient.x%, which would be replaced")
+    headers = list_headers(content, batch.recipients[0].unsubscribe_url)
+    headers["List-Unsubscribe"] = "<%recipient.unsub%>"
+    headers["Message-Id"] = f"<{batch.key}@{domain}>"  # known before the call leaves, so that a lost answer can be looked up
+    options = [
+        *((f"h:{name}", value) for name, value in headers.items()),
+        ("v:batch", batch.key),
+        ("v:campaign", single_line("v:campaign", batch.campaign)),
+        ("v:subscriber", "%recipient.sid%"),
+        ("o:tag", batch.campaign),
+        ("o:tracking", "no"),
+        ("o:tracking-opens", "no"),
+        ("o:tracking-clicks", "no"),
+    ]
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in options)
+    if size > OPTIONS_LIMIT:
+        raise ValueError(f"the headers and options of the call are {size} bytes; Mailgun takes {OPTIONS_LIMIT}")
+    variables = {r.address: {"unsub": r.unsubscribe_url, "sid": str(r.subscriber_id)} for r in batch.recipients}
+    return [
+        ("from", mailbox("From", content.from_name, content.from_address)),
+        *(("to", recipient.address) for recipient in batch.recipients),
+        ("subject", single_line("Subject", content.subject)),
+        ("html", content.html),
+        ("text", content.text),
+        # Without it every recipient would see the addresses of all.
+        ("recipient-variables", json.dumps(variables, ensure_ascii=False, separators=(",", ":"))),
+        *options,
+    ]
+
+
+def _refusals(batch: Batch, answer: Answer, detail: str) -> Sequence[Outcome]:
+    """400: the whole call was refused and nobody was mailed. Whose fault it is decides what becomes of the others."""
+    message = _message(answer)
+    about_recipient = "'to' parameter" in message.lower() or "to parameter" in message.lower()
+    if len(batch.recipients) == 1:
+        # A fault of ours (a bad From, say) must not mark a good address as invalid.
+        named = recipients_named(message, batch.recipients)
+        return (Refused(RejectReason.INVALID if about_recipient or named else RejectReason.OTHER, detail),)
+    guilty = recipients_named(message, batch.recipients)
+    if not guilty:
+        return (Refused(RejectReason.OTHER, detail),) * len(batch.recipients)
+    innocent = TryLater(0.0, "the call was refused for another recipient; nobody was mailed")
+    return tuple(Refused(RejectReason.INVALID, detail) if r.subscriber_id in guilty else innocent for r in batch.recipients)
+
+
+def _message(answer: Answer) -> str:
+    """What the answer says, from its JSON or as it is."""
+    try:
+        return str(json.loads(answer.body)["message"])
+    except (ValueError, LookupError, TypeError):
+        return answer.body

@@ -1,0 +1,227 @@
+"""The sandbox's machine doors: Mailgun's (`/v3/...`) and a JSON one of its own for tests (`/api/...`)."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hmac
+import json
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from pipeline.clock import Clock
+from pipeline.providers.sandbox.faults import Dice
+from pipeline.providers.sandbox.intake import INVALID_TO, Rejected, read_call
+from pipeline.providers.sandbox.rendering import all_headers
+from pipeline.providers.sandbox.store import Mail, SandboxStore
+
+EVENTS_PAGE = 300
+"""Mailgun's own limit for one page of events."""
+
+_FORM_LIMIT = 25_000_000
+_PAGE_LIMIT = 1000
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def routes(store: SandboxStore, dice: Dice, now: Clock, api_key: str) -> list[Route]:
+    """Every door under /v3 and /api."""
+
+    def with_key(endpoint: Endpoint) -> Endpoint:
+        async def guarded(request: Request) -> Response:
+            if _has_key(request.headers.get("authorization", ""), api_key):
+                return await endpoint(request)
+            return PlainTextResponse("Forbidden", 401, {"WWW-Authenticate": 'Basic realm="MG API"'})
+
+        return guarded
+
+    messages, events = _messages(store, dice, now), _events(store)
+    return [
+        Route("/v3/{domain}/messages", with_key(messages), methods=["POST"]),
+        Route("/v3/{domain}/events", with_key(events), methods=["GET"]),
+        Route("/v3/{domain}/events/{page}", with_key(events), methods=["GET"]),
+        *_own_routes(store),
+        # Mailgun's answer to a POST on any path it does not have: a 200 that is easily taken for success.
+        Route("/{path:path}", _magnificent, methods=["GET", "POST"]),
+    ]
+
+
+def _messages(store: SandboxStore, dice: Dice, now: Clock) -> Endpoint:
+    async def messages(request: Request) -> Response:
+        fields = await _form(request)
+        if dice.latency_s:
+            await asyncio.sleep(dice.latency_s)
+        if dice.strikes("drop-before"):
+            return await _hang_up(request)
+        if refusal := _refused_by_fault(dice):
+            return refusal
+        domain = request.path_params["domain"]
+        try:
+            call = read_call(fields, domain=domain, fallback_id=f"{now():%Y%m%d%H%M%S}.{uuid.uuid4().hex}@{domain}")
+        except Rejected as error:
+            return JSONResponse({"message": str(error)}, 400)
+        await run_in_threadpool(store.accept, call, now())
+        if dice.strikes("drop-after"):
+            return await _hang_up(request)
+        if dice.strikes("5xx-after"):
+            return JSONResponse({"message": "Service Unavailable"}, 503)
+        return JSONResponse({"id": f"<{call.message_id}>", "message": "Queued. Thank you."})
+
+    return messages
+
+
+def _refused_by_fault(dice: Dice) -> Response | None:
+    if dice.strikes("401"):
+        return PlainTextResponse("Forbidden", 401)
+    if dice.strikes("429"):
+        return JSONResponse({"message": "Domain is not allowed to send: recipient limit exceeded, try again after 1 seconds"}, 429)
+    if dice.strikes("5xx"):
+        return JSONResponse({"message": "Internal Server Error"}, 500)
+    if dice.strikes("refuse"):
+        return JSONResponse({"message": INVALID_TO}, 400)
+    return None
+
+
+def _events(store: SandboxStore) -> Endpoint:
+    async def events(request: Request) -> Response:
+        wanted = _page_of(request)
+        if wanted is None:
+            return JSONResponse({"message": "not a page of events"}, 400)
+        domain, limit = request.path_params["domain"], min(max(int(wanted["limit"]), 1), EVENTS_PAGE)
+        found: list[Mail] = []
+        if wanted["event"] in ("", "accepted"):  # nothing else ever happens here
+            found += await run_in_threadpool(
+                lambda: store.accepted(
+                    domain=domain, message_id=wanted["message-id"], recipient=wanted["recipient"], after=int(wanted["after"]), limit=limit
+                )
+            )
+        following = dict(wanted, after=str(found[-1].id if found else wanted["after"]))
+        page = base64.urlsafe_b64encode(json.dumps(following).encode()).decode()
+        address = str(request.url.replace(path=f"/v3/{domain}/events/{page}", query=""))
+        return JSONResponse({"items": [_event(mail) for mail in found], "paging": {"next": address}})
+
+    return events
+
+
+def _page_of(request: Request) -> dict[str, str] | None:
+    """The filters of a first page from its query, of a further one from its token; None when either is nonsense."""
+    wanted = {name: request.query_params.get(name, "") for name in ("message-id", "recipient", "event")}
+    wanted |= {"limit": request.query_params.get("limit", "100"), "after": "0"}
+    try:
+        if token := request.path_params.get("page"):
+            wanted = {name: str(json.loads(base64.urlsafe_b64decode(token))[name]) for name in wanted}
+        int(wanted["limit"]), int(wanted["after"])
+    except (ValueError, LookupError, TypeError, binascii.Error):
+        return None
+    wanted["message-id"] = wanted["message-id"].removeprefix("<").removesuffix(">")
+    return wanted
+
+
+def _event(mail: Mail) -> dict[str, object]:
+    return {
+        "event": "accepted",
+        "id": f"sandbox-{mail.id}",
+        "timestamp": mail.received_at.timestamp(),
+        "log-level": "info",
+        "method": "HTTP",
+        "recipient": mail.address,
+        "recipient-domain": mail.address.rpartition("@")[2],
+        "tags": list(mail.tags),
+        "user-variables": dict(mail.variables),
+        "flags": {"is-authenticated": True, "is-test-mode": False},
+        "message": {
+            "headers": {"to": mail.to, "message-id": mail.message_id, "from": mail.sender, "subject": mail.subject},
+            "attachments": [],
+        },
+    }
+
+
+def _own_routes(store: SandboxStore) -> list[Route]:
+    async def listing(request: Request) -> Response:
+        query = request.query_params
+        try:
+            limit, offset = int(query.get("limit", "50")), int(query.get("offset", "0"))
+        except ValueError:
+            return JSONResponse({"message": "limit and offset are whole numbers"}, 400)
+        limit, offset = min(max(limit, 0), _PAGE_LIMIT), max(offset, 0)
+        total, mails = await run_in_threadpool(lambda: store.mails(search=query.get("search", ""), limit=limit, offset=offset))
+        return JSONResponse({"total": total, "items": [_summary(mail) for mail in mails]})
+
+    async def one(request: Request) -> Response:
+        mail = await run_in_threadpool(store.mail, request.path_params["id"])
+        if mail is None:
+            return JSONResponse({"message": "no such message"}, 404)
+        return JSONResponse({**_summary(mail), "headers": all_headers(mail), "html": mail.html, "text": mail.text})
+
+    async def stats(_request: Request) -> Response:
+        return JSONResponse(asdict(await run_in_threadpool(store.stats)))
+
+    async def clear(request: Request) -> Response:
+        origin = request.headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+            return JSONResponse({"message": "another site may not empty the inbox"}, 403)
+        await run_in_threadpool(store.clear)
+        if "text/html" in request.headers.get("accept", ""):
+            return Response(status_code=303, headers={"Location": "/"})
+        return Response(status_code=204)
+
+    return [
+        Route("/api/messages", listing, methods=["GET"]),
+        Route("/api/messages/{id:int}", one, methods=["GET"]),
+        Route("/api/stats", stats, methods=["GET"]),
+        Route("/api/clear", clear, methods=["POST"]),
+    ]
+
+
+def _summary(mail: Mail) -> dict[str, object]:
+    return {
+        "id": mail.id,
+        "to": mail.address,
+        "from": mail.sender,
+        "subject": mail.subject,
+        "received_at": mail.received_at.isoformat(),
+        "message_id": mail.message_id,
+        "campaign": mail.campaign,
+        "batch": mail.batch,
+        "variables": dict(mail.variables),
+    }
+
+
+async def _form(request: Request) -> list[tuple[str, str]]:
+    """The text fields in order. Starlette's own limits (1000 fields, 1 MB a part) are below one full call of Mailgun's."""
+    try:
+        async with request.form(max_files=0, max_fields=5000, max_part_size=_FORM_LIMIT) as form:
+            return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    except MultiPartException:
+        return []
+
+
+async def _hang_up(request: Request) -> Response:
+    """Closes the connection under the answer; ``run.py`` puts the means into the scope."""
+    hang_up: Callable[[], None] | None = request.scope.get("extensions", {}).get("briefing.hang_up")
+    if hang_up is None:
+        return PlainTextResponse("the fault was to drop this connection, which only briefing sandbox's own server can do", 500)
+    hang_up()
+    await asyncio.sleep(0.01)  # until the server has noticed; what is answered after that goes nowhere
+    return Response(status_code=204)
+
+
+async def _magnificent(request: Request) -> Response:
+    return PlainTextResponse("Not Found", 404) if request.method != "POST" else PlainTextResponse("Mailgun Magnificent API")
+
+
+def _has_key(authorization: str, api_key: str) -> bool:
+    scheme, _, encoded = authorization.partition(" ")
+    try:
+        given = base64.b64decode(encoded, validate=True)
+    except (ValueError, binascii.Error):
+        return False
+    return scheme.lower() == "basic" and hmac.compare_digest(given, f"api:{api_key}".encode())

@@ -1,0 +1,209 @@
+"""What the sandbox has taken: a call's content once, and a row a mail. SQLite in one file, made for a million mails."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS calls (
+    id INTEGER PRIMARY KEY, message_id TEXT NOT NULL, domain TEXT NOT NULL, received_at REAL NOT NULL, sender TEXT NOT NULL,
+    to_all TEXT NOT NULL, subject TEXT NOT NULL, html TEXT, text TEXT, headers TEXT NOT NULL, variables TEXT NOT NULL,
+    tags TEXT NOT NULL, campaign TEXT NOT NULL, batch TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS calls_message_id ON calls (message_id);
+CREATE TABLE IF NOT EXISTS mails (
+    id INTEGER PRIMARY KEY, call_id INTEGER NOT NULL REFERENCES calls (id), address TEXT NOT NULL COLLATE NOCASE,
+    campaign TEXT NOT NULL, variables TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS mails_address ON mails (address, campaign);
+CREATE INDEX IF NOT EXISTS mails_call ON mails (call_id);
+"""
+_VARIABLE = re.compile(r"%recipient\.([^%\s]+)%")
+_COLUMNS = (
+    "mails.id, mails.address, mails.campaign, mails.variables AS own, calls.message_id, calls.domain, calls.received_at, calls.sender,"
+    " calls.to_all, calls.subject, calls.headers, calls.variables, calls.tags, calls.batch"
+)
+_FROM = "FROM mails JOIN calls ON calls.id = mails.call_id"
+_WHOLE = f"SELECT {_COLUMNS}, calls.html, calls.text {_FROM}"
+_BRIEF = f"SELECT {_COLUMNS}, NULL AS html, NULL AS text {_FROM}"
+_ADD_CALL = (
+    "INSERT INTO calls (message_id, domain, received_at, sender, to_all, subject, html, text, headers, variables, tags, campaign, batch)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
+_ADD_MAIL = "INSERT INTO mails (call_id, address, campaign, variables) VALUES (?,?,?,?)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One accepted call, before anything personal is put in place. ``to_all`` is set when every reader sees every address."""
+
+    message_id: str
+    domain: str
+    sender: str
+    subject: str
+    html: str | None
+    text: str | None
+    headers: Sequence[tuple[str, str]]
+    variables: Mapping[str, str]
+    tags: Sequence[str]
+    recipients: Sequence[tuple[str, Mapping[str, str]]]
+    to_all: str = ""
+
+    def __repr__(self) -> str:
+        return f"Call(message_id={self.message_id!r}, recipients={len(self.recipients)})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """One delivered mail as its reader gets it."""
+
+    id: int
+    address: str
+    sender: str
+    to: str
+    subject: str
+    html: str | None
+    text: str | None
+    headers: Sequence[tuple[str, str]]
+    variables: Mapping[str, str]
+    tags: Sequence[str]
+    message_id: str
+    domain: str
+    campaign: str
+    batch: str
+    received_at: datetime
+
+    def __repr__(self) -> str:
+        return f"Mail(id={self.id}, message_id={self.message_id!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Counts. ``duplicates`` is how many mails are beyond the first for the same address and campaign."""
+
+    mails: int
+    recipients: int
+    duplicates: int
+    calls: int
+
+
+class SandboxStore:
+    """Keeps what was taken. Safe from several threads: one connection writes, one reads, each behind its lock."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._writer, self._reader = _connect(path), _connect(path)
+        self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
+        self._writer.executescript(_TABLES).close()
+
+    def accept(self, call: Call, received_at: datetime) -> None:
+        """Stores a call with all its mails in one transaction: durable when this returns, as far as a crashed process goes."""
+        campaign = call.variables.get("campaign") or (call.tags[0] if call.tags else "")
+        batch = call.variables.get("batch", "")
+        content = (call.message_id, call.domain, received_at.timestamp(), call.sender, call.to_all, call.subject, call.html, call.text)
+        extras = (json.dumps([*call.headers]), json.dumps(dict(call.variables)), json.dumps([*call.tags]), campaign, batch)
+        with self._write_lock, self._writer:
+            call_id = self._writer.execute(_ADD_CALL, (*content, *extras)).lastrowid
+            rows = ((call_id, address, campaign, json.dumps(dict(own), ensure_ascii=False)) for address, own in call.recipients)
+            self._writer.executemany(_ADD_MAIL, rows)
+
+    def mails(self, *, search: str = "", limit: int = 50, offset: int = 0) -> tuple[int, Sequence[Mail]]:
+        """How many mails match, and one page of them, newest first and without bodies. ``search`` is part of an address."""
+        where, values = _address_filter(search)
+        with self._read_lock:
+            total = self._reader.execute(f"SELECT COUNT(*) FROM mails {where}", values).fetchone()[0]  # noqa: S608
+            # The page is found on the narrow table alone; joining first would walk every call.
+            page = f"SELECT id FROM mails {where} ORDER BY id DESC LIMIT ? OFFSET ?"  # noqa: S608
+            query = f"{_BRIEF} WHERE mails.id IN ({page}) ORDER BY mails.id DESC"
+            rows = self._reader.execute(query, (*values, limit, offset)).fetchall()
+        return int(total), [_mail(row) for row in rows]
+
+    def mail(self, mail_id: int) -> Mail | None:
+        """One mail, or None."""
+        with self._read_lock:
+            row = self._reader.execute(f"{_WHOLE} WHERE mails.id = ?", (mail_id,)).fetchone()
+        return None if row is None else _mail(row)
+
+    def accepted(self, *, domain: str, message_id: str, recipient: str, after: int, limit: int) -> Sequence[Mail]:
+        """Mails of a domain, without bodies, in the order they came, from the one after ``after``; empty filters match everything."""
+        wheres, values = ["calls.domain = ?", "mails.id > ?"], [domain, after]
+        if message_id:
+            wheres.append("calls.message_id = ?")
+            values.append(message_id)
+        if recipient:
+            wheres.append("mails.address = ?")
+            values.append(recipient)
+        query = f"{_BRIEF} WHERE {' AND '.join(wheres)} ORDER BY mails.id LIMIT ?"
+        with self._read_lock:
+            rows = self._reader.execute(query, (*values, limit)).fetchall()
+        return [_mail(row) for row in rows]
+
+    def stats(self) -> Stats:
+        """The counts over everything stored."""
+        with self._read_lock:
+            # DISTINCT in a subquery walks the index; COUNT(DISTINCT ...) would sort.
+            counted = "mails", "(SELECT DISTINCT address FROM mails)", "(SELECT DISTINCT address, campaign FROM mails)", "calls"
+            mails, recipients, pairs, calls = (self._reader.execute(f"SELECT COUNT(*) FROM {what}").fetchone()[0] for what in counted)  # noqa: S608
+        return Stats(mails, recipients, mails - pairs, calls)
+
+    def clear(self) -> None:
+        """Empties the inbox."""
+        with self._write_lock, self._writer:
+            self._writer.execute("DELETE FROM mails")
+            self._writer.execute("DELETE FROM calls")
+
+    def close(self) -> None:
+        """Closes the file."""
+        with self._write_lock, self._read_lock:
+            self._reader.close()
+            self._writer.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, check_same_thread=False, timeout=30)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA journal_mode = WAL")
+    # Safe against a killed process; only a power cut can lose the last calls, which is enough for a rehearsal.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    # Addresses come in no order, so their index is written all over: room to keep it, and checkpoints less often (pages of 4 KB).
+    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute("PRAGMA wal_autocheckpoint = 16000")
+    return connection
+
+
+def _address_filter(search: str) -> tuple[str, tuple[str, ...]]:
+    if not search:
+        return "", ()
+    escaped = re.sub(r"([\\%_])", r"\\\1", search)
+    return "WHERE address LIKE ? ESCAPE '\\'", (f"%{escaped}%",)
+
+
+def _mail(row: sqlite3.Row) -> Mail:
+    """Puts the recipient's variables in place; one the call did not give stays as it was written, as at Mailgun."""
+    own: dict[str, str] = json.loads(row["own"])
+
+    def personal(template: str) -> str:
+        return _VARIABLE.sub(lambda found: str(own.get(found[1], found[0])), template)
+
+    return Mail(
+        id=row["id"],
+        address=row["address"],
+        sender=personal(row["sender"]),
+        to=row["to_all"] or row["address"],
+        subject=personal(row["subject"]),
+        html=None if row["html"] is None else personal(row["html"]),
+        text=None if row["text"] is None else personal(row["text"]),
+        headers=[(name, personal(value)) for name, value in json.loads(row["headers"])],
+        variables={name: personal(value) for name, value in json.loads(row["variables"]).items()},
+        tags=json.loads(row["tags"]),
+        message_id=row["message_id"],
+        domain=row["domain"],
+        campaign=row["campaign"],
+        batch=row["batch"],
+        received_at=datetime.fromtimestamp(row["received_at"], UTC),
+    )

@@ -1,0 +1,113 @@
+"""Issue to Edition: everything that is mailed, archived and syndicated, made once, from values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from jinja2 import Environment
+
+from pipeline.core.edition import Edition, Picture
+from pipeline.core.issue import Figure, Issue
+from pipeline.render.email import COLUMN, email_html
+from pipeline.render.html import MAIL_CLASSES, WEB_CLASSES, Shown
+from pipeline.render.language import direction, words
+from pipeline.render.page import AUTHOR_PHOTO, Addresses, Page, page_of, shown
+from pipeline.render.plain import plain_text
+from pipeline.render.web import feed_fragment, site_css, web_page
+from pipeline.settings import Author, Newsletter
+
+
+def public_addresses(base_url: str, newsletter: str, stem: str) -> Addresses:
+    """The absolute addresses of an issue; ``stem`` is ``<YYYY-MM-DD>-<slug>``."""
+    own = f"{base_url}/{newsletter}"
+    return Addresses(
+        issue=f"{own}/{stem}/", newsletter=f"{own}/", front=f"{base_url}/", feed=f"{own}/feed.xml", leave=f"{base_url}/leave/{newsletter}"
+    )
+
+
+def archive_addresses(newsletter: str) -> Addresses:
+    """The same addresses as seen from an issue's page. Files are named in full, so that a copy opens from a disk."""
+    return Addresses(
+        issue="index.html", newsletter="../index.html", front="../../index.html", feed="../feed.xml", leave=f"../../leave/{newsletter}"
+    )
+
+
+def build_edition(
+    issue: Issue,
+    *,
+    newsletter: Newsletter,
+    authors: Sequence[Author],
+    newsroom_name: str,
+    base_url: str,
+    pictures: Mapping[str, Picture],
+    author_photos: Mapping[str, Picture],
+    next_issue: str | None,
+    environment: Environment,
+) -> tuple[Edition, tuple[Picture, ...]]:
+    """The edition of an issue and the pictures it shows, in reading order.
+
+    ``pictures`` by ``Figure.src``, ``author_photos`` by author id, ``next_issue`` as a date in words. The same arguments
+    give the same bytes. Raises TemplateFault.
+    """
+    base_url = base_url.rstrip("/")
+    public = public_addresses(base_url, issue.id.newsletter, issue.id.stem)
+    figures = [pictures[figure.src] for figure in issue.figures()]
+    portraits = [author_photos[author.id] for author in authors if author.id in author_photos]
+    used = tuple({picture.name: picture for picture in (*figures, *portraits)}.values())
+    language_words = words(environment, issue.language)
+
+    def page(link: Addresses, media: str, classes: Mapping[str, str]) -> Page:
+        photos = {id: Shown(media + photo.name, AUTHOR_PHOTO, AUTHOR_PHOTO) for id, photo in author_photos.items()}
+        return page_of(
+            issue, newsletter=newsletter, authors=authors, newsroom_name=newsroom_name, link=link, words=language_words,
+            next_issue=next_issue, photos=photos, classes=classes,
+        )  # fmt: skip
+
+    media = f"{base_url}/media/"
+    mail = page(public, media, MAIL_CLASSES)
+    html = email_html(issue, mail, environment, lambda src: shown(pictures[src], media + pictures[src].name, COLUMN, medium="mail"))
+    web = web_page(
+        issue,
+        page(archive_addresses(issue.id.newsletter), "../../media/", WEB_CLASSES),
+        environment,
+        picture=lambda src: shown(pictures[src], f"../../media/{pictures[src].name}", COLUMN, medium="web"),
+        canonical=public.issue,
+        share_picture=media + figures[0].name if figures else None,
+        css=f"../../{site_css(environment, newsletter.brand)[0]}",
+    )
+    feed = feed_fragment(issue, mail, environment, lambda src: shown(pictures[src], media + pictures[src].name, COLUMN, medium="web"))
+    return _edition(issue, newsletter, mail, html, plain_text(issue, mail), web, feed, used), used
+
+
+def _edition(
+    issue: Issue, newsletter: Newsletter, page: Page, html: str, text: str, web: str, feed: str, pictures: tuple[Picture, ...]
+) -> Edition:
+    return Edition(
+        issue_id=str(issue.id),
+        newsletter=issue.id.newsletter,
+        title=issue.title,
+        subject=issue.subject,
+        preheader=issue.preheader,
+        language=issue.language,
+        direction=direction(issue.language),
+        date=issue.id.date,
+        authors=tuple(author.name for author in page.authors),
+        topics=issue.topics,
+        summary=issue.preheader,
+        html=html,
+        text=text,
+        web=web,
+        feed=feed,
+        from_name=newsletter.from_name,
+        from_address=newsletter.from_address,
+        reply_to=newsletter.reply_to,
+        list_id=newsletter.list_id,
+        list_name=newsletter.name,
+        archive_url=page.link.issue,
+        pictures=tuple(picture.ref for picture in pictures),
+    )
+
+
+def missing_pictures(issue: Issue, pictures: Mapping[str, Picture]) -> tuple[Figure, ...]:
+    """The figures whose picture is not at hand: an edition cannot be built while there are any."""
+    return tuple(figure for figure in issue.figures() if figure.src not in pictures)

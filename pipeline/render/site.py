@@ -1,0 +1,185 @@
+"""The archive's pages around the issues: front page, a newsletter's page, its Atom feed. Pure functions of their arguments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from jinja2 import Environment
+
+from pipeline.core.edition import Edition
+from pipeline.render.environment import render
+from pipeline.render.html import WEB_CLASSES, Medium
+from pipeline.render.language import direction, words
+from pipeline.render.page import no_picture, prose
+from pipeline.render.web import site_css
+from pipeline.settings import Brand, Newsletter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueEntry:
+    """One line of a list of issues."""
+
+    newsletter: str
+    stem: str
+    #: ``<YYYY-MM-DD>-<slug>``
+    title: str
+    summary: str
+    date: date
+    language: str
+    authors: tuple[str, ...]
+
+    @classmethod
+    def of(cls, edition: Edition) -> IssueEntry:
+        """The line for an edition."""
+        return cls(
+            newsletter=edition.newsletter,
+            stem=edition.issue_id.partition("/")[2],
+            title=edition.title,
+            summary=edition.summary,
+            date=edition.date,
+            language=edition.language,
+            authors=edition.authors,
+        )
+
+    @property
+    def direction(self) -> str:
+        """``ltr`` or ``rtl``."""
+        return direction(self.language)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewsletterEntry:
+    """One newsletter on the front page, with its latest issues, newest first."""
+
+    newsletter: Newsletter
+    latest: tuple[IssueEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedEntry:
+    """One edition in a feed, with the instants of its first and its latest publication."""
+
+    edition: Edition
+    published: datetime
+    #: Aware.
+    updated: datetime
+    #: Aware; ``published`` until the issue is corrected.
+
+
+def render_front(
+    environment: Environment, *, newsroom_name: str, base_url: str, newsletters: Sequence[NewsletterEntry], language: str = "en"
+) -> str:
+    """The archive's front page, ``/index.html``: every newsletter with its latest issues. Raises TemplateFault."""
+    return render(
+        environment,
+        "web/front.html",
+        newsroom=newsroom_name,
+        newsletters=tuple(map(_front_view, newsletters)),
+        language=language,
+        direction=direction(language),
+        words=words(environment, language),
+        canonical=f"{base_url.rstrip('/')}/",
+        css=front_css(environment, newsletters)[0],
+    )
+
+
+def _front_view(entry: NewsletterEntry) -> dict[str, object]:
+    language = entry.newsletter.language
+    return {
+        "newsletter": {**newsletter_view(entry.newsletter), "language": language},
+        "direction": direction(language),
+        "latest": entry.latest,
+    }
+
+
+def _shared_brand(newsletters: Sequence[NewsletterEntry]) -> Brand:
+    """The first newsletter's colours: a newsroom with one newsletter has one look."""
+    return newsletters[0].newsletter.brand if newsletters else Brand()
+
+
+def front_css(environment: Environment, newsletters: Sequence[NewsletterEntry]) -> tuple[str, bytes]:
+    """The style sheet that ``render_front`` names: file name and bytes. Raises TemplateFault."""
+    return site_css(environment, _shared_brand(newsletters))
+
+
+def render_newsletter(
+    environment: Environment,
+    *,
+    newsletter: Newsletter,
+    newsroom_name: str,
+    base_url: str,
+    issues: Sequence[IssueEntry],
+    join_path: str | None = None,
+) -> str:
+    """A newsletter's page, ``/<newsletter>/index.html``: what it is, how to read, join and leave it, and all issues.
+
+    ``issues`` newest first; ``join_path`` is the sign-up page's path below the site's top, or None where there is none.
+    Raises TemplateFault.
+    """
+    return render(
+        environment, "web/newsletter.html", newsletter=newsletter_view(newsletter), newsroom=newsroom_name, issues=tuple(issues),
+        about=prose(newsletter.about, Medium("page", WEB_CLASSES, no_picture), direction(newsletter.language)),
+        language=newsletter.language, direction=direction(newsletter.language), words=words(environment, newsletter.language),
+        canonical=f"{base_url.rstrip('/')}/{newsletter.id}/", css=f"../{site_css(environment, newsletter.brand)[0]}",
+        join=None if join_path is None else f"../{join_path}", leave=f"../leave/{newsletter.id}",
+    )  # fmt: skip
+
+
+def newsletter_view(newsletter: Newsletter) -> dict[str, str]:
+    """A newsletter as templates see it: its words, none of its methods."""
+    return {
+        "id": newsletter.id, "name": newsletter.name, "tagline": newsletter.tagline, "reply_to": newsletter.reply_to,
+        "postal_address": newsletter.postal_address,
+    }  # fmt: skip
+
+
+def render_feed(
+    environment: Environment, *, newsletter: Newsletter, newsroom_name: str, base_url: str, entries: Sequence[FeedEntry], updated: datetime
+) -> str:
+    """A newsletter's Atom feed (RFC 4287), full text, ``/<newsletter>/feed.xml``.
+
+    ``updated`` is the feed's own stamp while it has no entry; with entries the newest of theirs is used when that is
+    later. No two entries carry the same ``updated``: feed readers order by it. Raises TemplateFault.
+    """
+    stamped = tuple((entry, stamp) for entry, stamp in zip(entries, distinct_stamps(entries), strict=True))
+    newest = max((stamp for _, stamp in stamped), default=updated)
+    own = f"{base_url.rstrip('/')}/{newsletter.id}/"
+    view = [
+        {
+            "title": _xml(entry.edition.title), "url": entry.edition.archive_url, "language": entry.edition.language,
+            "summary": _xml(entry.edition.summary), "html": _xml(entry.edition.feed), "authors": tuple(map(_xml, entry.edition.authors)),
+            "topics": tuple(map(_xml, entry.edition.topics)), "published": rfc3339(entry.published), "updated": rfc3339(stamp),
+        }
+        for entry, stamp in stamped
+    ]  # fmt: skip
+    return render(
+        environment, "web/feed.xml", newsletter=newsletter_view(newsletter), newsroom=newsroom_name, language=newsletter.language, own=own,
+        entries=view, updated=rfc3339(max(newest, updated)),
+    )  # fmt: skip
+
+
+def distinct_stamps(entries: Sequence[FeedEntry]) -> tuple[datetime, ...]:
+    """The entries' ``updated``, whole seconds, each later second moved on by as little as makes all differ."""
+    order = sorted(range(len(entries)), key=lambda index: (entries[index].updated, entries[index].edition.issue_id))
+    stamps: dict[int, datetime] = {}
+    last: datetime | None = None
+    for index in order:
+        stamp = entries[index].updated.astimezone(UTC).replace(microsecond=0)
+        last = stamp if last is None or stamp > last else last + timedelta(seconds=1)
+        stamps[index] = last
+    return tuple(stamps[index] for index in range(len(entries)))
+
+
+def rfc3339(instant: datetime) -> str:
+    """An instant as RFC 3339 in UTC, whole seconds. Raises ValueError for a naive one."""
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _xml(text: str) -> str:
+    """``text`` without the characters XML 1.0 has no form for."""
+    return re.sub(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text)

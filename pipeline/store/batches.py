@@ -1,0 +1,309 @@
+"""The ledger: one row a batch, moved by fenced compare-and-set. Whoever gets False lost the race and does nothing.
+
+Order of a delivery: claim -> (build, rate) -> intend -> call the provider -> record. ``intend`` is the last commit
+before the first byte leaves; a batch found submitting after its lease is in doubt, and nothing here sends it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+
+from pipeline.core.campaign import BATCH, BatchCause, BatchState, CampaignState, Impossible, batch_sources
+from pipeline.core.message import Refused
+from pipeline.core.settlement import Settlement
+from pipeline.store.members import pack_members, unpack_members
+from pipeline.store.tables import batch as t
+from pipeline.store.tables import campaign, exception, receipt
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BatchKey:
+    """A batch's place in the ledger: the only thing a task carries."""
+
+    campaign_id: int
+    no: int
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id}.{self.no}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A batch in hand. ``fence`` proves it: a later claim has a higher one."""
+
+    key: BatchKey
+    generation: int
+    fence: int
+    members: tuple[int, ...]
+    #: Ascending; those that left the list since the plan are not in it.
+
+
+def plan(connection: Connection, campaign_id: int, ids: Sequence[int], size: int, now: datetime) -> int:
+    """Cuts ascending subscriber ids into batches of at most ``size``; gives the number of batches."""
+    slices = [ids[start : start + size] for start in range(0, len(ids), size)]
+    if slices:
+        connection.execute(insert(t), [_planned(campaign_id, no, members, now) for no, members in enumerate(slices, 1)])
+    return len(slices)
+
+
+def _planned(
+    campaign_id: int, no: int, members: Sequence[int], not_before: datetime, state: BatchState = BatchState.PLANNED
+) -> dict[str, Any]:
+    return {
+        "campaign_id": campaign_id, "no": no, "first_id": members[0], "last_id": members[-1], "size": len(members),
+        "members": pack_members(members), "state": state, "not_before": not_before,
+    }  # fmt: skip
+
+
+def ready(connection: Connection, now: datetime, limit: int) -> list[BatchKey]:
+    """Batches that may be delivered now: planned, of a campaign that is being sent and whose archive page stands."""
+    query = (
+        select(t.c.campaign_id, t.c.no)
+        .join(campaign, campaign.c.id == t.c.campaign_id)
+        .where(t.c.state == BatchState.PLANNED, t.c.not_before <= now)
+        .where(campaign.c.state == CampaignState.SENDING, campaign.c.published_at.is_not(None))
+        .order_by(t.c.not_before, t.c.campaign_id, t.c.no)
+        .limit(limit)
+    )
+    return [BatchKey(row.campaign_id, row.no) for row in connection.execute(query)]
+
+
+def _at(key: BatchKey) -> ColumnElement[bool]:
+    return (t.c.campaign_id == key.campaign_id) & (t.c.no == key.no)
+
+
+def _sending(campaign_id: int) -> ColumnElement[bool]:
+    """The campaign is being sent. FOR SHARE (PostgreSQL): a pause that commits first is seen, one that comes later waits."""
+    return (
+        select(campaign.c.id)
+        .where(campaign.c.id == campaign_id, campaign.c.state == CampaignState.SENDING)
+        .with_for_update(read=True)
+        .exists()
+    )
+
+
+def claim(connection: Connection, key: BatchKey, now: datetime, lease: timedelta) -> Claim | None:
+    """Takes a planned batch in hand, or None. Nothing has been sent when the lease runs out in this state."""
+    row = connection.execute(
+        update(t)
+        .where(_at(key), t.c.state.in_(batch_sources(BatchCause.CLAIM)), t.c.not_before <= now, _sending(key.campaign_id))
+        .values(state=BatchState.CLAIMED, fence=t.c.fence + 1, lease_until=now + lease)
+        .returning(t.c.generation, t.c.fence, t.c.members)
+    ).first()
+    if row is None:
+        return None
+    gone = set(
+        connection.execute(
+            select(exception.c.subscriber_id).where(exception.c.campaign_id == key.campaign_id, exception.c.batch_no == key.no)
+        ).scalars()
+    )
+    members = tuple(member for member in unpack_members(row.members) if member not in gone)
+    return Claim(key=key, generation=row.generation, fence=row.fence, members=members)
+
+
+def except_suppressed(connection: Connection, claim: Claim, subscriber_ids: Sequence[int], now: datetime) -> Claim:
+    """Takes readers out of a claimed batch who left the list after the plan; they are counted as suppressed."""
+    if not subscriber_ids:
+        return claim
+    connection.execute(
+        insert(exception),
+        [
+            {"campaign_id": claim.key.campaign_id, "subscriber_id": one, "batch_no": claim.key.no, "kind": "suppressed", "at": now}
+            for one in subscriber_ids
+        ],
+    )
+    connection.execute(update(t).where(_at(claim.key), t.c.fence == claim.fence).values(suppressed=t.c.suppressed + len(subscriber_ids)))
+    gone = set(subscriber_ids)
+    return Claim(key=claim.key, generation=claim.generation, fence=claim.fence, members=tuple(m for m in claim.members if m not in gone))
+
+
+def move(connection: Connection, claim: Claim, cause: BatchCause, **values: Any) -> bool:
+    """One guarded move of a batch in hand. False: another one moved it, or the cause does nothing in its state."""
+    target = {to for (_, c), to in BATCH.items() if c is cause and not isinstance(to, Impossible)}
+    assert len(target) == 1, cause
+    guard = [_at(claim.key), t.c.fence == claim.fence, t.c.generation == claim.generation, t.c.state.in_(batch_sources(cause))]
+    if cause is BatchCause.INTEND:
+        guard.append(_sending(claim.key.campaign_id))
+    return connection.execute(update(t).where(*guard).values(state=target.pop(), **values)).rowcount == 1
+
+
+def intend(connection: Connection, claim: Claim, provider: str, now: datetime, lease: timedelta) -> bool:
+    """Records that a call is about to leave: the last commit before the first byte."""
+    return move(connection, claim, BatchCause.INTEND, attempts=t.c.attempts + 1, provider=provider, lease_until=now + lease)
+
+
+def record(connection: Connection, claim: Claim, settlement: Settlement, now: datetime) -> bool:
+    """Writes what became of a call. A late answer counts too (also from in doubt), but only for this claim's generation."""
+    values: dict[str, Any] = {"detail": settlement.detail, "lease_until": None}
+    if settlement.cause is BatchCause.POSTPONE:
+        values["not_before"] = now + timedelta(seconds=settlement.after_s)
+    if settlement.cause in (BatchCause.ACCEPT, BatchCause.ACCEPT_PARTLY):
+        values["accepted_at"] = now
+    values["refused"] = t.c.refused + len(settlement.refused)
+    values["moved"] = t.c.moved + len(settlement.later) + len(settlement.unknown)
+    if not move(connection, claim, settlement.cause, **values):
+        return False
+    key = claim.key
+    if settlement.receipts:
+        connection.execute(
+            insert(receipt).values(campaign_id=key.campaign_id, batch_no=key.no, ids="\n".join(settlement.receipts).encode())
+        )
+    if settlement.refused:
+        connection.execute(insert(exception), [_refused(key, member, why, now) for member, why in settlement.refused])
+    _move_out(connection, key, settlement.later, BatchState.PLANNED, now + timedelta(seconds=settlement.after_s), now)
+    _move_out(connection, key, settlement.unknown, BatchState.IN_DOUBT, now, now)
+    return True
+
+
+def _refused(key: BatchKey, member: int, why: Refused, now: datetime) -> dict[str, Any]:
+    return {
+        "campaign_id": key.campaign_id, "subscriber_id": member, "batch_no": key.no, "kind": "refused", "reason": why.reason,
+        "detail": why.detail[:500], "at": now,
+    }  # fmt: skip
+
+
+def _move_out(
+    connection: Connection, key: BatchKey, members: Sequence[int], state: BatchState, not_before: datetime, now: datetime
+) -> None:
+    """Gives members whose fate differs a batch of their own."""
+    if not members:
+        return
+    newest = connection.execute(select(func.max(t.c.no)).where(t.c.campaign_id == key.campaign_id)).scalar_one()
+    connection.execute(insert(t), [_planned(key.campaign_id, newest + 1, members, not_before, state)])
+    rows = [
+        {"campaign_id": key.campaign_id, "subscriber_id": one, "batch_no": key.no, "kind": "moved", "moved_to": newest + 1, "at": now}
+        for one in members
+    ]
+    connection.execute(insert(exception), rows)
+
+
+def sweep(connection: Connection, now: datetime) -> tuple[int, int]:
+    """Batches whose lease ran out: a claimed one goes back (nothing left), a submitting one is in doubt. Gives both counts."""
+    expired = t.c.lease_until < now
+    released = connection.execute(
+        update(t).where(t.c.state == BatchState.CLAIMED, expired).values(state=BatchState.PLANNED, lease_until=None)
+    )
+    doubted = connection.execute(
+        update(t)
+        .where(t.c.state == BatchState.SUBMITTING, expired)
+        .values(state=BatchState.IN_DOUBT, lease_until=None, detail="the worker died while the call was under way")
+    )
+    return released.rowcount, doubted.rowcount
+
+
+def expire_leases(connection: Connection, now: datetime) -> None:
+    """On the start of the only worker of this machine: whoever held a batch is dead, so no lease need be waited for."""
+    connection.execute(
+        update(t).where(t.c.state.in_((BatchState.CLAIMED, BatchState.SUBMITTING))).values(lease_until=now - timedelta(seconds=1))
+    )
+
+
+def cancel_open(connection: Connection, campaign_id: int) -> int:
+    """Cancels what has not left; gives the number of readers. In-flight and doubtful batches stay as they are."""
+    state_guard = t.c.state.in_(batch_sources(BatchCause.CANCEL))
+    rows = connection.execute(
+        update(t)
+        .where(t.c.campaign_id == campaign_id, state_guard)
+        .values(state=BatchState.CANCELLED, lease_until=None)
+        .returning(t.c.size - t.c.suppressed - t.c.refused - t.c.moved)
+    )
+    return sum(row[0] for row in rows)
+
+
+def resolve(connection: Connection, key: BatchKey, cause: BatchCause, *, detail: str, now: datetime) -> bool:
+    """A person's word about a batch in doubt: it was accepted, is to be sent again (a new generation), or is dropped."""
+    values: dict[str, Any] = {"detail": detail, "lease_until": None}
+    if cause is BatchCause.ACCEPT:
+        values |= {"state": BatchState.ACCEPTED, "accepted_at": now}
+    elif cause is BatchCause.RESEND:
+        values |= {"state": BatchState.PLANNED, "generation": t.c.generation + 1, "not_before": now}
+    else:
+        values |= {"state": BatchState.CANCELLED}
+    return connection.execute(update(t).where(_at(key), t.c.state == BatchState.IN_DOUBT).values(**values)).rowcount == 1
+
+
+def listed(connection: Connection, campaign_id: int, states: Sequence[BatchState]) -> list[Row[Any]]:
+    """Batches of a campaign in some states: no, state, size, attempts, detail, not_before."""
+    columns = (
+        t.c.no,
+        t.c.state,
+        (t.c.size - t.c.suppressed - t.c.refused - t.c.moved).label("live"),
+        t.c.attempts,
+        t.c.detail,
+        t.c.not_before,
+    )
+    return list(connection.execute(select(*columns).where(t.c.campaign_id == campaign_id, t.c.state.in_(states)).order_by(t.c.no)))
+
+
+def reached(connection: Connection, campaign_ids: Sequence[int]) -> set[int]:
+    """Everyone these campaigns mailed or may have mailed: who must not get the issue a second time."""
+    not_mailed = (BatchState.PLANNED, BatchState.CLAIMED, BatchState.CANCELLED)
+    out: set[int] = set()
+    for row in connection.execute(select(t.c.members).where(t.c.campaign_id.in_(campaign_ids), t.c.state.not_in(not_mailed))):
+        out.update(unpack_members(row.members))
+    if out:
+        rows = connection.execute(select(exception.c.subscriber_id).where(exception.c.campaign_id.in_(campaign_ids)))
+        out.difference_update(rows.scalars())
+    return out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fate:
+    """What became of one reader's message."""
+
+    status: str
+    #: ``sent``, ``rejected``, ``suppressed``, ``in_doubt``, ``expired``, ``waiting`` or ``not in the audience``.
+    at: datetime | None = None
+    provider: str | None = None
+    receipt: str | None = None
+    detail: str = ""
+
+
+_STATUS = {
+    BatchState.PLANNED: "waiting", BatchState.CLAIMED: "waiting", BatchState.SUBMITTING: "waiting", BatchState.ACCEPTED: "sent",
+    BatchState.PARTLY_ACCEPTED: "sent", BatchState.REFUSED: "rejected", BatchState.IN_DOUBT: "in_doubt", BatchState.CANCELLED: "expired",
+}  # fmt: skip
+
+
+def fate(connection: Connection, campaign_id: int, subscriber_id: int) -> Fate:
+    """Reads one reader's fate off the exceptions, else off the batch that holds them."""
+    out = connection.execute(
+        select(exception)
+        .where(exception.c.campaign_id == campaign_id, exception.c.subscriber_id == subscriber_id)
+        .order_by(exception.c.batch_no.desc())
+    ).first()
+    if out is not None and out.kind != "moved":
+        return Fate(status="rejected" if out.kind == "refused" else "suppressed", at=out.at, detail=f"{out.reason} {out.detail}".strip())
+    query = select(t).where(t.c.campaign_id == campaign_id)
+    if out is not None:
+        query = query.where(t.c.no == out.moved_to)
+    else:
+        query = query.where(t.c.first_id <= subscriber_id, t.c.last_id >= subscriber_id).order_by(t.c.no)
+    for row in connection.execute(query):
+        members = unpack_members(row.members)
+        if subscriber_id in members:
+            return Fate(
+                status=_STATUS[BatchState(row.state)], at=row.accepted_at, provider=row.provider,
+                receipt=_receipt(connection, campaign_id, row.no, members, subscriber_id), detail=row.detail,
+            )  # fmt: skip
+    return Fate(status="not in the audience")
+
+
+def _receipt(connection: Connection, campaign_id: int, no: int, members: Sequence[int], subscriber_id: int) -> str | None:
+    ids = connection.execute(select(receipt.c.ids).where(receipt.c.campaign_id == campaign_id, receipt.c.batch_no == no)).scalar()
+    if ids is None:
+        return None
+    lines = bytes(ids).decode().split("\n")
+    if len(lines) == 1:
+        return lines[0]
+    gone = set(
+        connection.execute(
+            select(exception.c.subscriber_id).where(exception.c.campaign_id == campaign_id, exception.c.batch_no == no)
+        ).scalars()
+    )
+    return lines[[member for member in members if member not in gone].index(subscriber_id)]

@@ -1,0 +1,179 @@
+"""Campaign rows: added once, moved by guarded statements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from pipeline.core.campaign import OPEN, BatchState, CampaignCause, CampaignState, Tally, sources
+from pipeline.store.tables import batch, instance
+from pipeline.store.tables import campaign as t
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """One edition to one audience at one time."""
+
+    id: int
+    edition_id: int
+    issue_id: str
+    newsletter: str
+    state: CampaignState
+    reason: str
+    due_at: datetime
+    wall_time: str
+    time_zone: str
+    not_after: timedelta
+    if_late: str
+    audience: int | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    published_at: datetime | None
+
+
+class AlreadyScheduled(Exception):
+    """The issue has a campaign that was not cancelled."""
+
+
+def add(
+    connection: Connection, *, edition_id: int, issue_id: str, newsletter: str, due_at: datetime, wall_time: str, time_zone: str,
+    tzdata: str, not_after: timedelta, if_late: str, now: datetime,
+) -> int:  # fmt: skip
+    """A new scheduled campaign. Raises AlreadyScheduled (a unique index says so, not a look that could be outdated)."""
+    try:
+        row = connection.execute(
+            insert(t).returning(t.c.id),
+            {
+                "edition_id": edition_id, "issue_id": issue_id, "newsletter": newsletter, "state": CampaignState.SCHEDULED,
+                "due_at": due_at, "wall_time": wall_time, "time_zone": time_zone, "tzdata": tzdata,
+                "not_after_s": int(not_after.total_seconds()), "if_late": if_late, "created_at": now,
+            },
+        ).one()  # fmt: skip
+    except IntegrityError as error:
+        raise AlreadyScheduled(issue_id) from error
+    return int(row.id)
+
+
+def move(connection: Connection, id: int, cause: CampaignCause, to: CampaignState, *, reason: str = "", **values: Any) -> bool:
+    """Performs a cause if the campaign is in a state where it does something; tells whether it did."""
+    moved = connection.execute(update(t).where(t.c.id == id, t.c.state.in_(sources(cause))).values(state=to, reason=reason, **values))
+    return moved.rowcount == 1
+
+
+def launch(connection: Connection, id: int, now: datetime, *, from_held: bool = False) -> bool:
+    """Takes a due campaign to ``sending``; only one caller ever gets True, which then makes the plan in this transaction."""
+    state = CampaignState.HELD if from_held else CampaignState.SCHEDULED
+    moved = connection.execute(
+        update(t)
+        .where(t.c.id == id, t.c.state == state, t.c.audience.is_(None))
+        .values(state=CampaignState.SENDING, reason="", started_at=now)
+    )
+    return moved.rowcount == 1
+
+
+def set_values(connection: Connection, id: int, **values: Any) -> None:
+    """Writes facts that are no state: the audience, the publication."""
+    connection.execute(update(t).where(t.c.id == id).values(**values))
+
+
+def point_to(connection: Connection, id: int, edition_id: int) -> bool:
+    """Gives a campaign that has not started a newer edition of its issue."""
+    waiting = t.c.state.in_((CampaignState.SCHEDULED, CampaignState.HELD)) & t.c.audience.is_(None)
+    return connection.execute(update(t).where(t.c.id == id, waiting).values(edition_id=edition_id)).rowcount == 1
+
+
+def get(connection: Connection, id: int) -> Campaign | None:
+    """One campaign."""
+    row = connection.execute(select(t).where(t.c.id == id)).first()
+    return None if row is None else _campaign(row)
+
+
+def listed(
+    connection: Connection, *, states: Sequence[CampaignState] | None = None, issue_id: str | None = None, newsletter: str | None = None,
+    limit: int | None = None,
+) -> list[Campaign]:  # fmt: skip
+    """Campaigns, newest first."""
+    query = select(t).order_by(t.c.id.desc())
+    if states is not None:
+        query = query.where(t.c.state.in_(states))
+    if issue_id is not None:
+        query = query.where(t.c.issue_id == issue_id)
+    if newsletter is not None:
+        query = query.where(t.c.newsletter == newsletter)
+    return [_campaign(row) for row in connection.execute(query.limit(limit) if limit else query)]
+
+
+def due(connection: Connection, now: datetime) -> list[Campaign]:
+    """Scheduled campaigns whose time has come, oldest first."""
+    query = select(t).where(t.c.state == CampaignState.SCHEDULED, t.c.due_at <= now).order_by(t.c.due_at)
+    return [_campaign(row) for row in connection.execute(query)]
+
+
+def finishable(connection: Connection) -> list[int]:
+    """Campaigns that were planned, are not closed, and have no batch left whose fate is open."""
+    still_open = select(batch.c.no).where(batch.c.campaign_id == t.c.id, batch.c.state.in_(OPEN)).exists()
+    query = select(t.c.id).where(t.c.state.in_(sources(CampaignCause.FINISH)), t.c.audience.is_not(None), ~still_open)
+    return [row.id for row in connection.execute(query)]
+
+
+def published(connection: Connection, newsletter: str | None = None) -> list[Campaign]:
+    """Campaigns whose edition stands (or should stand) in the archive, newest issue first."""
+    query = select(t).where(t.c.published_at.is_not(None)).order_by(t.c.issue_id.desc())
+    if newsletter is not None:
+        query = query.where(t.c.newsletter == newsletter)
+    # A cancelled campaign may be followed by another one for the same issue: the archive has the newest.
+    newest: dict[str, Campaign] = {}
+    for row in connection.execute(query.order_by(t.c.id.desc())):
+        newest.setdefault(row.issue_id, _campaign(row))
+    return list(newest.values())
+
+
+def tally(connection: Connection, id: int) -> Tally:
+    """Where the campaign's readers are, summed over its batches (one statement: one consistent answer)."""
+    live = batch.c.size - batch.c.suppressed - batch.c.refused - batch.c.moved
+    query = (
+        select(batch.c.state, func.sum(live), func.sum(batch.c.suppressed), func.sum(batch.c.refused))
+        .where(batch.c.campaign_id == id)
+        .group_by(batch.c.state)
+    )
+    counts: dict[str, int] = {}
+    suppressed = refused = 0
+    for state, living, out, no in connection.execute(query):
+        counts[state] = int(living)
+        suppressed += int(out)
+        refused += int(no)
+    return Tally(
+        waiting=counts.get(BatchState.PLANNED, 0) + counts.get(BatchState.CLAIMED, 0),
+        submitting=counts.get(BatchState.SUBMITTING, 0),
+        sent=counts.get(BatchState.ACCEPTED, 0) + counts.get(BatchState.PARTLY_ACCEPTED, 0),
+        refused=refused,
+        suppressed=suppressed,
+        in_doubt=counts.get(BatchState.IN_DOUBT, 0),
+        expired=counts.get(BatchState.CANCELLED, 0),
+    )
+
+
+def instance_name(connection: Connection) -> str:
+    """Which life of this database we are in: the first part of every key a provider sees."""
+    return str(connection.execute(select(instance.c.name)).scalar_one())
+
+
+def instance_since(connection: Connection) -> datetime:
+    """When this life of the database began."""
+    since: datetime = connection.execute(select(instance.c.since)).scalar_one()
+    return since
+
+
+def _campaign(row: Row[Any]) -> Campaign:
+    return Campaign(
+        id=row.id, edition_id=row.edition_id, issue_id=row.issue_id, newsletter=row.newsletter, state=CampaignState(row.state),
+        reason=row.reason, due_at=row.due_at, wall_time=row.wall_time, time_zone=row.time_zone,
+        not_after=timedelta(seconds=row.not_after_s), if_late=row.if_late, audience=row.audience, created_at=row.created_at,
+        started_at=row.started_at, finished_at=row.finished_at, published_at=row.published_at,
+    )  # fmt: skip

@@ -1,0 +1,190 @@
+"""Subscribers, subscriptions, consent and suppressions. Addresses come and go through the Vault only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, literal, select, update
+
+from pipeline.store.addresses import Vault
+from pipeline.store.engine import insert_ignoring
+from pipeline.store.tables import consent, import_progress, subscriber, subscription, suppression
+from pipeline.store.types import UTCDateTime
+
+ALL = "*"
+"""The suppression that covers every newsletter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """What became of one chunk of an import: how many were added, and which rows were there or are suppressed."""
+
+    added: int
+    present: int
+    suppressed: frozenset[bytes]
+    #: By address index.
+
+
+def add_many(
+    connection: Connection, vault: Vault, newsletter: str, addresses: Mapping[bytes, str], *, state: str, act: str, evidence: str, now: datetime,
+    on_day: date,
+) -> Chunk:  # fmt: skip
+    """Adds subscribers (where new) and their subscriptions (where new) with evidence; never revives one that ended.
+
+    ``addresses`` goes by address index, so that no address is in it twice.
+
+    A reader who left or is suppressed stays so: an import is no consent of theirs.
+    """
+    blocked = _suppressed(connection, newsletter, list(addresses))
+    wanted = {index: address for index, address in addresses.items() if index not in blocked}
+    ids = _ids(connection, list(wanted))
+    new = [
+        {"address": vault.close(address), "address_index": index, "created_on": on_day}
+        for index, address in wanted.items()
+        if index not in ids
+    ]
+    if new:
+        connection.execute(insert_ignoring(connection, subscriber), new)
+        ids |= _ids(connection, [index for index in wanted if index not in ids])
+    fresh = _subscribe(connection, newsletter, sorted(ids.values()), state, now)
+    if fresh:
+        columns = (subscriber.c.id, literal(newsletter), literal(act), literal(evidence), literal(on_day))
+        proof = select(*columns).where(subscriber.c.id.in_(fresh)).order_by(subscriber.c.id)
+        connection.execute(insert(consent).from_select(["subscriber_id", "newsletter", "act", "evidence", "on_day"], proof))
+    return Chunk(added=len(fresh), present=len(addresses) - len(fresh) - len(blocked), suppressed=frozenset(blocked))
+
+
+def _subscribe(connection: Connection, newsletter: str, ids: Sequence[int], state: str, now: datetime) -> list[int]:
+    """Adds the subscriptions that do not exist yet, and confirms pending ones if ``state`` says so; gives whose they are.
+
+    One statement each, whatever their number. A subscription that was ended stays ended.
+    """
+    if not ids:
+        return []
+    raised: list[int] = []
+    if state == "confirmed":
+        pending = (subscription.c.newsletter == newsletter) & subscription.c.subscriber_id.in_(ids) & (subscription.c.state == "pending")
+        moved = update(subscription).where(pending).values(state=state, since=now).returning(subscription.c.subscriber_id)
+        raised = list(connection.execute(moved).scalars())
+    columns = (subscriber.c.id, literal(newsletter), literal(state), literal(now, UTCDateTime()))
+    chosen = select(*columns).where(subscriber.c.id.in_(ids)).order_by(subscriber.c.id)
+    statement = insert_ignoring(connection, subscription).from_select(["subscriber_id", "newsletter", "state", "since"], chosen)
+    return raised + list(connection.execute(statement.returning(subscription.c.subscriber_id)).scalars())
+
+
+def _ids(connection: Connection, indexes: Sequence[bytes]) -> dict[bytes, int]:
+    rows = connection.execute(select(subscriber.c.address_index, subscriber.c.id).where(subscriber.c.address_index.in_(indexes)))
+    return {bytes(row.address_index): row.id for row in rows}
+
+
+def _suppressed(connection: Connection, newsletter: str, indexes: Sequence[bytes]) -> set[bytes]:
+    query = select(suppression.c.address_index).where(
+        suppression.c.address_index.in_(indexes), suppression.c.newsletter.in_((newsletter, ALL))
+    )
+    return {bytes(one) for one in connection.execute(query).scalars()}
+
+
+def audience(connection: Connection, newsletter: str) -> list[int]:
+    """Ids of everyone who gets the newsletter now, ascending: confirmed and not suppressed."""
+    barred = (
+        select(suppression.c.address_index)
+        .where(suppression.c.address_index == subscriber.c.address_index, suppression.c.newsletter.in_((newsletter, ALL)))
+        .exists()
+    )
+    query = (
+        select(subscriber.c.id)
+        .join(subscription, subscription.c.subscriber_id == subscriber.c.id)
+        .where(subscription.c.newsletter == newsletter, subscription.c.state == "confirmed", ~barred)
+        .order_by(subscriber.c.id)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def mailable(connection: Connection, vault: Vault, newsletter: str, ids: Sequence[int]) -> dict[int, str]:
+    """Addresses of those ids that may still be mailed: the check at the moment of the claim."""
+    barred = (
+        select(suppression.c.address_index)
+        .where(suppression.c.address_index == subscriber.c.address_index, suppression.c.newsletter.in_((newsletter, ALL)))
+        .exists()
+    )
+    query = (
+        select(subscriber.c.id, subscriber.c.address)
+        .join(subscription, subscription.c.subscriber_id == subscriber.c.id)
+        .where(subscriber.c.id.in_(ids), subscription.c.newsletter == newsletter, subscription.c.state == "confirmed", ~barred)
+    )
+    return {row.id: vault.open(bytes(row.address)) for row in connection.execute(query)}
+
+
+def find(connection: Connection, vault: Vault, address: str) -> int | None:
+    """The id of the reader with exactly this address."""
+    return connection.execute(select(subscriber.c.id).where(subscriber.c.address_index == vault.index(address))).scalar()
+
+
+def subscriptions(connection: Connection, subscriber_id: int) -> list[Row[Any]]:
+    """A reader's subscriptions: newsletter, state, since."""
+    query = select(subscription.c.newsletter, subscription.c.state, subscription.c.since).where(
+        subscription.c.subscriber_id == subscriber_id
+    )
+    return list(connection.execute(query.order_by(subscription.c.newsletter)))
+
+
+def leave(connection: Connection, subscriber_id: int, newsletter: str, *, method: str, now: datetime) -> bool:
+    """Ends a subscription, with evidence; False when it had ended before (asking twice is fine)."""
+    moved = connection.execute(
+        update(subscription)
+        .where(
+            subscription.c.subscriber_id == subscriber_id, subscription.c.newsletter == newsletter, subscription.c.state != "unsubscribed"
+        )
+        .values(state="unsubscribed", since=now)
+    )
+    if moved.rowcount != 1:
+        return False
+    connection.execute(
+        insert(consent).values(subscriber_id=subscriber_id, newsletter=newsletter, act="unsubscribed", evidence=method, on_day=now.date())
+    )
+    return True
+
+
+def counts(connection: Connection, newsletter: str) -> dict[str, int]:
+    """Readers of a newsletter by the state of their subscription."""
+    query = select(subscription.c.state, func.count()).where(subscription.c.newsletter == newsletter).group_by(subscription.c.state)
+    return {state: int(n) for state, n in connection.execute(query)}
+
+
+def suppress(connection: Connection, index: bytes, newsletter: str, reason: str, now: datetime) -> bool:
+    """Bars an address; False when it was barred already."""
+    statement = insert_ignoring(connection, suppression).values(address_index=index, newsletter=newsletter, reason=reason, since=now)
+    return connection.execute(statement.returning(suppression.c.reason)).first() is not None
+
+
+def unsuppress(connection: Connection, index: bytes, newsletter: str) -> bool:
+    """Lifts a bar; False when there was none."""
+    gone = connection.execute(delete(suppression).where(suppression.c.address_index == index, suppression.c.newsletter == newsletter))
+    return gone.rowcount == 1
+
+
+def progress(connection: Connection, file_digest: str, newsletter: str) -> Row[Any] | None:
+    """How far an import of this file came before."""
+    return connection.execute(
+        select(import_progress).where(import_progress.c.file_digest == file_digest, import_progress.c.newsletter == newsletter)
+    ).first()
+
+
+def set_progress(
+    connection: Connection, file_digest: str, newsletter: str, *, rows_done: int, added: int, present: int, refused: int, now: datetime
+) -> None:
+    """Writes how far an import came, in the transaction of its rows."""
+    values = {"rows_done": rows_done, "added": added, "present": present, "refused": refused, "updated_at": now}
+    at = (import_progress.c.file_digest == file_digest) & (import_progress.c.newsletter == newsletter)
+    if connection.execute(update(import_progress).where(at).values(**values)).rowcount == 0:
+        connection.execute(insert(import_progress).values(file_digest=file_digest, newsletter=newsletter, **values))
+
+
+def clear_progress(connection: Connection, file_digest: str, newsletter: str) -> None:
+    """Forgets how far an import came."""
+    connection.execute(
+        delete(import_progress).where(import_progress.c.file_digest == file_digest, import_progress.c.newsletter == newsletter)
+    )

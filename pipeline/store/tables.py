@@ -1,0 +1,247 @@
+"""The whole schema on one page. Migrations follow it; tests hold the two together.
+
+Addresses stand in one column of one table (``subscriber.address``) and are read and written by ``store.addresses`` only.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    text,
+)  # fmt: skip
+
+from pipeline.core.campaign import BatchState, CampaignState
+from pipeline.store.types import UTCDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite counts rows up only for a column that is exactly INTEGER PRIMARY KEY.
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _one_of(column: str, values: type[CampaignState] | type[BatchState]) -> str:
+    return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
+
+
+# --- who we are ----------------------------------------------------------------------------------------------------------
+
+#: One row: which life of this database we are in. A restored backup gets a new name, so that no key is ever used twice.
+instance = Table(
+    "instance",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(16), nullable=False),
+    Column("since", UTCDateTime, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+# --- what is sent --------------------------------------------------------------------------------------------------------
+
+#: An immutable rendering. A later approval of the same issue is another row; the newest one counts.
+edition = Table(
+    "edition",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("issue_id", String(200), nullable=False),
+    Column("newsletter", String(80), nullable=False),
+    Column("digest", String(64), nullable=False),
+    #: SHA-256 of the draft and its pictures as approved: a change afterwards voids the approval.
+    Column("source_digest", String(64), nullable=False),
+    Column("content", Text, nullable=False),
+    #: The Edition as canonical JSON.
+    Column("approved_by", String(80), nullable=False),
+    Column("approved_at", UTCDateTime, nullable=False),
+    Index("ix_edition_issue", "issue_id", "id"),
+)
+
+#: The files that editions show, pictures and style sheets, by content: the name carries the hash.
+asset = Table(
+    "asset",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("media_type", String(40), nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+# --- who gets it ---------------------------------------------------------------------------------------------------------
+
+subscriber = Table(
+    "subscriber",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("address", LargeBinary, nullable=False),
+    #: Keyed hash of the normalised address, for look-ups without opening any.
+    Column("address_index", LargeBinary, nullable=False, unique=True),
+    Column("created_on", Date, nullable=False),
+)
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("subscriber_id", _Id, ForeignKey("subscriber.id"), nullable=False),
+    Column("newsletter", String(80), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("since", UTCDateTime, nullable=False),
+    PrimaryKeyConstraint("newsletter", "subscriber_id"),
+    CheckConstraint("state IN ('pending', 'confirmed', 'unsubscribed')", name="state"),
+)
+
+#: Append-only evidence of what a reader agreed to or ended. No network address, no browser.
+consent = Table(
+    "consent",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("subscriber_id", _Id, ForeignKey("subscriber.id"), nullable=False, index=True),
+    Column("newsletter", String(80), nullable=False),
+    Column("act", String(16), nullable=False),
+    #: ``imported``, ``confirmed``, ``unsubscribed``.
+    Column("evidence", Text, nullable=False),
+    #: For an import, the words given with ``--consent``; otherwise the method.
+    Column("on_day", Date, nullable=False),
+)
+
+#: An address that must not be mailed, by its index alone: it survives the reader's own row.
+suppression = Table(
+    "suppression",
+    metadata,
+    Column("address_index", LargeBinary, nullable=False),
+    Column("newsletter", String(80), nullable=False, server_default=text("'*'")),
+    #: ``*`` for all newsletters.
+    Column("reason", String(16), nullable=False),
+    Column("since", UTCDateTime, nullable=False),
+    PrimaryKeyConstraint("address_index", "newsletter"),
+)
+
+#: How far an import of a file (by its SHA-256) has come; moved in the same transaction as the rows.
+import_progress = Table(
+    "import_progress",
+    metadata,
+    Column("file_digest", String(64), nullable=False),
+    Column("newsletter", String(80), nullable=False),
+    Column("rows_done", Integer, nullable=False),
+    Column("added", Integer, nullable=False),
+    Column("present", Integer, nullable=False),
+    Column("refused", Integer, nullable=False),
+    Column("updated_at", UTCDateTime, nullable=False),
+    PrimaryKeyConstraint("file_digest", "newsletter"),
+)
+
+# --- the sending and its ledger ------------------------------------------------------------------------------------------
+
+campaign = Table(
+    "campaign",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("edition_id", _Id, ForeignKey("edition.id"), nullable=False),
+    Column("issue_id", String(200), nullable=False),
+    Column("newsletter", String(80), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text, nullable=False, server_default=text("''")),
+    #: Why it is held, in words for an editor.
+    Column("due_at", UTCDateTime, nullable=False),
+    Column("wall_time", String(32), nullable=False),
+    Column("time_zone", String(64), nullable=False),
+    Column("tzdata", String(16), nullable=False),
+    Column("not_after_s", Integer, nullable=False),
+    Column("if_late", String(8), nullable=False),
+    Column("audience", Integer),
+    #: Readers in the plan; null until it is made.
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("started_at", UTCDateTime),
+    Column("finished_at", UTCDateTime),
+    Column("published_at", UTCDateTime),
+    #: When the archive got the edition.
+    CheckConstraint(_one_of("state", CampaignState), name="state"),
+)
+# One issue goes out once: a second campaign for it needs the first one cancelled.
+Index(
+    "uq_campaign_issue",
+    campaign.c.issue_id,
+    unique=True,
+    sqlite_where=text("state <> 'cancelled'"),
+    postgresql_where=text("state <> 'cancelled'"),
+)
+Index("ix_campaign_due", campaign.c.due_at, sqlite_where=text("state = 'scheduled'"), postgresql_where=text("state = 'scheduled'"))
+
+#: One row a provider call. Changed only by guarded statements; ``fence`` grows with every claim, so a worker that was
+#: taken for dead cannot move what another one holds.
+batch = Table(
+    "batch",
+    metadata,
+    Column("campaign_id", _Id, ForeignKey("campaign.id"), nullable=False),
+    Column("no", Integer, nullable=False),
+    Column("first_id", _Id, nullable=False),
+    Column("last_id", _Id, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("members", LargeBinary, nullable=False),
+    #: Ascending subscriber ids, packed by store.members.
+    Column("state", String(16), nullable=False),
+    Column("generation", Integer, nullable=False, server_default=text("1")),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("fence", Integer, nullable=False, server_default=text("0")),
+    Column("lease_until", UTCDateTime),
+    Column("not_before", UTCDateTime, nullable=False),
+    Column("suppressed", Integer, nullable=False, server_default=text("0")),
+    Column("refused", Integer, nullable=False, server_default=text("0")),
+    Column("moved", Integer, nullable=False, server_default=text("0")),
+    #: Members with a row in ``exception``; the others share the batch's fate.
+    Column("provider", String(40)),
+    Column("accepted_at", UTCDateTime),
+    Column("detail", Text, nullable=False, server_default=text("''")),
+    #: What the provider last said, without addresses.
+    PrimaryKeyConstraint("campaign_id", "no"),
+    CheckConstraint(_one_of("state", BatchState), name="state"),
+    CheckConstraint("suppressed + refused + moved <= size", name="sums"),
+)
+Index("ix_batch_members", batch.c.campaign_id, batch.c.first_id)
+_OPEN = "state IN ('planned', 'claimed', 'submitting')"
+Index("ix_batch_open", batch.c.state, batch.c.not_before, sqlite_where=text(_OPEN), postgresql_where=text(_OPEN))
+
+#: The provider's ids for an accepted batch: one line if it gives one for all, else one a member in order. Insert-only.
+receipt = Table(
+    "receipt",
+    metadata,
+    Column("campaign_id", _Id, nullable=False),
+    Column("batch_no", Integer, nullable=False),
+    Column("ids", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("campaign_id", "batch_no"),
+    ForeignKeyConstraint(["campaign_id", "batch_no"], ["batch.campaign_id", "batch.no"]),
+)
+
+#: The readers of a campaign who do not share their batch's fate.
+exception = Table(
+    "exception",
+    metadata,
+    Column("campaign_id", _Id, nullable=False),
+    Column("subscriber_id", _Id, nullable=False),
+    Column("batch_no", Integer, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("reason", String(16), nullable=False, server_default=text("''")),
+    Column("detail", Text, nullable=False, server_default=text("''")),
+    Column("moved_to", Integer),
+    Column("at", UTCDateTime, nullable=False),
+    PrimaryKeyConstraint("campaign_id", "subscriber_id", "batch_no"),
+    ForeignKeyConstraint(["campaign_id", "batch_no"], ["batch.campaign_id", "batch.no"]),
+    CheckConstraint("kind IN ('suppressed', 'refused', 'moved')", name="kind"),
+)

@@ -1,0 +1,182 @@
+"""What the preview shows: a draft as it is on disk now, and the last rendering that worked."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Lock
+
+from pipeline import newsroom
+from pipeline.core.edition import Edition, Picture
+from pipeline.core.issue import IssueId
+from pipeline.core.problem import Problem
+from pipeline.errors import BriefingError
+from pipeline.flow import drafts
+from pipeline.flow.context import Desk
+from pipeline.render.web import site_css
+
+KEPT = 8
+"""Issues whose last good rendering is remembered; each holds its pictures."""
+
+_TITLE = re.compile(r"^title:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
+_log = logging.getLogger("pipeline.web.preview")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why nothing could be rendered, other than by the draft's own Problems."""
+
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendering:
+    """An edition with the files its pages ask for."""
+
+    edition: Edition
+    files: dict[str, tuple[bytes, str]]
+    #: Body and media type, by the path below the preview's base address.
+    pictures_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One issue as the preview shows it."""
+
+    id: IssueId
+    version: str
+    #: Changes whenever a file changes that the issue is made from.
+    base_url: str
+    rendering: Rendering | None
+    stale: bool
+    #: The rendering is of an earlier version, since this one cannot be rendered.
+    problems: tuple[Problem, ...]
+    fault: Fault | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A draft in the list."""
+
+    id: IssueId
+    title: str
+
+
+class Workbench:
+    """Reads and renders on demand; what is unchanged is not rendered twice. Safe to use from several threads."""
+
+    def __init__(self, root: Path, load: Callable[[], Desk]) -> None:
+        self._root = root
+        self._load = load
+        self._looks: dict[str, Look] = {}
+        self._lock = Lock()
+
+    def version(self, id: IssueId | None) -> str:
+        """A short name for the present state of all files an issue (or the list of drafts) is made from."""
+        found = hashlib.sha256()
+        for path in self._sources(id):
+            try:
+                status = path.stat()
+            except OSError:
+                continue  # gone since it was listed
+            found.update(f"{path}\0{status.st_mtime_ns}\0{status.st_size}\0".encode("utf-8", "surrogateescape"))
+        return found.hexdigest()[:16]
+
+    def _sources(self, id: IssueId | None) -> Iterator[Path]:
+        issues = self._root / "issues"
+        if id is None:
+            yield from _files(issues.glob("*/*.md"))
+            yield from _files(issues.glob("*/*/index.md"))
+        elif (folder := issues / id.newsletter / id.stem).is_dir():
+            yield from _files(folder.rglob("*"))
+        else:
+            yield from _files((issues / id.newsletter).glob("*"))
+        for folder in dict.fromkeys((self._root / "config", self._root / "templates", newsroom.packaged() / "templates")):
+            yield from _files(folder.rglob("*"))
+
+    def drafts(self) -> list[Listed]:
+        """All drafts, newest first. Raises BriefingError when the configuration is broken."""
+        return [Listed(id, _title(path) or id.slug) for id, path in drafts.listed(self._load())]
+
+    def resolve(self, reference: str) -> IssueId:
+        """The id of an issue named by id or path. Raises BriefingError."""
+        return drafts.locate(self._load(), reference)[0]
+
+    def look(self, id: IssueId, base_url: str) -> Look:
+        """The issue as it is now, its pictures and links below ``base_url``."""
+        with self._lock:
+            version, before = self.version(id), self._looks.pop(str(id), None)
+            if before is None or (before.version, before.base_url) != (version, base_url):
+                before = self._fresh(id, base_url, version, before)
+            self._looks[str(id)] = before
+            while len(self._looks) > KEPT:
+                del self._looks[next(iter(self._looks))]
+            return before
+
+    def _fresh(self, id: IssueId, base_url: str, version: str, before: Look | None) -> Look:
+        problems: tuple[Problem, ...] = ()
+        rendering, fault = None, None
+        try:
+            desk = _below(self._load(), base_url)
+            draft = drafts.read(desk, str(id))
+            problems = draft.problems
+            rendering = _render(desk, draft) if draft.sound else None
+        except BriefingError as error:
+            fault = Fault(error.message, error.hint)
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end an editor's preview either
+            _log.exception("the preview of %s failed", id)
+            fault = _own_fault(error)
+        stale = rendering is None
+        if rendering is None and before is not None and before.base_url == base_url:
+            rendering = before.rendering
+        return Look(id=id, version=version, base_url=base_url, rendering=rendering, stale=stale, problems=problems, fault=fault)
+
+    def file(self, path: str) -> tuple[bytes, str] | None:
+        """Body and media type of a picture or style sheet that a rendering asks for."""
+        with self._lock:
+            found = (look.rendering.files.get(path) for look in self._looks.values() if look.rendering is not None)
+            return next((one for one in found if one is not None), None)
+
+
+def _files(paths: Iterable[Path]) -> list[Path]:
+    return sorted(path for path in paths if path.is_file())
+
+
+def _title(path: Path) -> str:
+    """A draft's title without reading all of it: a list must not parse every draft there ever was."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            match = _TITLE.search(file.read(2_000))
+    except OSError:
+        return ""
+    return match[1].strip("\"'") if match else ""
+
+
+def _below(desk: Desk, base_url: str) -> Desk:
+    """The desk of a newsroom that lives at the preview's own address, so that no picture is asked of the real one."""
+    settings = replace(desk.settings, newsroom=desk.settings.newsroom.model_copy(update={"base_url": base_url}))
+    return replace(desk, settings=settings)
+
+
+def _render(desk: Desk, draft: drafts.Draft) -> Rendering:
+    edition, pictures = drafts.render(desk, draft)
+    name, css = site_css(desk.environment, desk.settings.newsletter(edition.newsletter).brand)
+    files = {f"media/{picture.name}": (picture.data, picture.media_type) for picture in pictures}
+    return Rendering(edition=edition, files=files | {name: (css, "text/css")}, pictures_size=_weight(pictures))
+
+
+def _weight(pictures: tuple[Picture, ...]) -> int:
+    return sum(len(picture.data) for picture in pictures)
+
+
+def _own_fault(error: Exception) -> Fault:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(frame.filename).name}:{frame.lineno}"
+    hint = "This is not your draft's fault. The terminal shows the details."
+    return Fault(f"the program failed: {type(error).__name__} at {where}", hint)

@@ -1,0 +1,143 @@
+"""The long-running process that mails: APScheduler as its alarm clock, the dispatcher as its hands, a graceful stop.
+
+The clock decides nothing. Its ticks and alarms call flow functions that are guarded by the database, so a lost alarm is
+caught by the next tick and a doubled one does nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TypeVar
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from pipeline.core.campaign import CampaignState
+from pipeline.dispatch.base import Dispatcher
+from pipeline.dispatch.local import LocalDispatcher
+from pipeline.errors import BriefingError, Refusal
+from pipeline.flow import campaigns, delivery
+from pipeline.flow.context import Sender
+from pipeline.store import batches
+from pipeline.store import campaigns as campaign_rows
+from pipeline.store.batches import BatchKey
+from pipeline.store.engine import reading, transaction
+
+log = logging.getLogger("pipeline.worker")
+T = TypeVar("T")
+
+TICK_S = 1
+"""How often the database is asked what is due: the longest delay of an alarm that was lost."""
+
+SWEEP_S = 10
+"""How often abandoned leases are looked for."""
+
+
+class Worker:
+    """One worker of one newsroom. Raises Refusal on start when another one runs on the same SQLite database."""
+
+    def __init__(self, sender: Sender, dispatcher: Dispatcher[BatchKey] | None = None) -> None:
+        self._sender = sender
+        self._dispatcher = dispatcher or LocalDispatcher[BatchKey]()
+        self._stop = threading.Event()
+        self._scheduler = BackgroundScheduler(timezone="UTC")
+
+    def run(self) -> None:
+        """Works until ``stop`` is called, then finishes what is in hand."""
+        with _only_worker(self._sender):
+            self._take_over()
+            self._scheduler.add_job(
+                self._tick, IntervalTrigger(seconds=TICK_S), id="tick", coalesce=True, max_instances=1, misfire_grace_time=None
+            )
+            self._scheduler.add_job(
+                self._sweep, IntervalTrigger(seconds=SWEEP_S), id="sweep", coalesce=True, max_instances=1, misfire_grace_time=None
+            )
+            self._scheduler.start()
+            log.info("worker started: provider %s", self._sender.provider.name)
+            try:
+                self._dispatcher.run(
+                    lambda limit: self._guarded(lambda: delivery.ready(self._sender, limit), []), self._deliver, self._stop
+                )
+            finally:
+                self._scheduler.shutdown(wait=True)
+                self._guarded(lambda: campaigns.close_finished(self._sender), 0)
+                log.info("worker stopped")
+
+    def stop(self) -> None:
+        """Asks for the end; safe from a signal handler."""
+        self._stop.set()
+        self._dispatcher.wake()
+
+    def _take_over(self) -> None:
+        """On SQLite there is one worker, so whoever held a batch before is dead: no lease need be waited for."""
+        if self._sender.engine.dialect.name == "sqlite":
+            with transaction(self._sender.engine) as connection:
+                batches.expire_leases(connection, self._sender.clock())
+        delivery.sweep(self._sender)
+        self._tick()
+
+    def _tick(self) -> None:
+        def work() -> None:
+            campaigns.publish_pending(self._sender)
+            if campaigns.launch_due(self._sender):
+                self._dispatcher.wake()
+            campaigns.close_finished(self._sender)
+            self._set_alarms()
+
+        self._guarded(work, None)
+
+    def _set_alarms(self) -> None:
+        """An alarm at the very instant of each coming send; the tick alone would be up to a second late."""
+        with reading(self._sender.engine) as connection:
+            coming = campaign_rows.listed(connection, states=(CampaignState.SCHEDULED,))
+        for one in coming:
+            if one.due_at > self._sender.clock() and self._scheduler.get_job(f"due-{one.id}") is None:
+                trigger = DateTrigger(one.due_at)
+                self._scheduler.add_job(self._tick, trigger, id=f"due-{one.id}", misfire_grace_time=None, replace_existing=True)
+
+    def _sweep(self) -> None:
+        self._guarded(lambda: delivery.sweep(self._sender), None)
+
+    def _deliver(self, key: BatchKey) -> None:
+        delivery.deliver(self._sender, key)
+        self._guarded(lambda: campaigns.close_finished(self._sender), 0)
+
+    def _guarded(self, work: Callable[[], T], otherwise: T) -> T:
+        """The worker outlives a fault of the database or the disk: it says so and tries again at the next tick."""
+        try:
+            return work()
+        except BriefingError as error:
+            log.error("%s %s", error.message, error.hint)
+            return otherwise
+
+
+class _only_worker:
+    """An OS lock on a file beside a SQLite database; the system frees it when its holder dies, however it dies."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._path = (
+            Path(sender.engine.url.database + ".worker") if sender.engine.dialect.name == "sqlite" and sender.engine.url.database else None
+        )
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> None:
+        if self._path is None:
+            return
+        import fcntl
+
+        self._file = self._path.open("a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise Refusal(
+                "another worker already runs on this database", hint="One worker is enough for one machine; stop the other one first."
+            ) from None
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()

@@ -1,0 +1,307 @@
+"""From an approved draft to every reader once: the ledger, the provider's moods, and what an editor may do meanwhile."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pipeline import app
+from pipeline.core.campaign import CampaignState
+from pipeline.errors import BriefingError, CredentialsRefused, DiskFault, Refusal
+from pipeline.flow import campaigns, delivery, editions, readers, suppressions
+from pipeline.store import batches
+from pipeline.store.batches import BatchKey
+from pipeline.store.engine import transaction
+from tests.flow.conftest import ISSUE, NEWSLETTER, Office
+
+Open = Callable[..., Office]
+
+
+def test_everybody_once_with_one_body_and_a_link_each(open_office: Open) -> None:
+    office = open_office()
+    id = office.launch(2500)
+    assert office.deliver_ready() == 3
+    assert campaigns.close_finished(office.sender) == 1
+    status = office.status(id)
+    assert status.campaign.state is CampaignState.SENT
+    assert (status.tally.sent, status.tally.total, status.campaign.audience) == (2500, 2500, 2500)
+    stats = office.inbox.store.stats()
+    assert (stats.mails, stats.recipients, stats.duplicates, stats.calls) == (2500, 2500, 0, 3)
+
+
+def test_a_second_worker_finds_nothing_to_do(open_office: Open) -> None:
+    office = open_office()
+    office.launch(100)
+    keys = delivery.ready(office.sender, 10)
+    for _ in range(3):
+        for key in keys:
+            delivery.deliver(office.sender, key)
+    assert office.inbox.store.stats().mails == 100
+    assert campaigns.launch_due(office.sender) == 0
+
+
+def test_a_hung_up_call_is_in_doubt_never_repeated_and_keeps_the_campaign_open(open_office: Open) -> None:
+    office = open_office("drop-after=1x")
+    id = office.launch(1500)
+    office.deliver_ready()
+    office.clock.pass_by(hours=1)
+    delivery.sweep(office.sender)
+    assert office.deliver_ready() == 0
+    assert campaigns.close_finished(office.sender) == 0
+    status = office.status(id)
+    assert (status.tally.in_doubt, status.tally.sent, status.tally.total) == (1000, 500, 1500)
+    assert office.inbox.store.stats().duplicates == 0
+    campaigns.resolve(office.sender, BatchKey(id, status.troubled[0][0]), "accepted", by="the night editor")
+    assert campaigns.close_finished(office.sender) == 1
+    assert office.status(id).tally.sent == 1500
+
+
+def test_a_person_may_have_a_doubtful_batch_sent_again(open_office: Open) -> None:
+    office = open_office("drop-before=1x")
+    id = office.launch(1000)
+    office.deliver_ready()
+    assert office.status(id).tally.in_doubt == 1000
+    campaigns.resolve(office.sender, BatchKey(id, 1), "resend", by="the night editor")
+    assert office.deliver_ready() == 1
+    assert office.status(id).tally.sent == 1000
+    assert office.inbox.store.stats().duplicates == 0
+    with pytest.raises(Refusal, match="not in doubt"):
+        campaigns.resolve(office.sender, BatchKey(id, 1), "resend", by="the night editor")
+
+
+def test_a_throttled_batch_comes_back_when_the_provider_said(open_office: Open) -> None:
+    office = open_office("429=1x")
+    id = office.launch(1000)
+    office.deliver_ready()
+    assert office.status(id).tally.waiting == 1000
+    assert office.deliver_ready() == 0
+    office.clock.pass_by(minutes=10)
+    assert office.deliver_ready() == 1
+    assert office.status(id).tally.sent == 1000
+
+
+def test_refused_credentials_hold_the_campaign_and_lose_nobody(open_office: Open) -> None:
+    office = open_office("401")
+    id = office.launch(1500)
+    with pytest.raises(CredentialsRefused):
+        delivery.deliver(office.sender, BatchKey(id, 1))
+    status = office.status(id)
+    assert status.campaign.state is CampaignState.HELD
+    assert "API_KEY" in status.campaign.reason
+    assert status.tally.waiting == 1500
+    assert office.deliver_ready() == 0
+
+
+def test_a_provider_that_is_not_there_is_tried_again(open_office: Open) -> None:
+    office = open_office()
+    id = office.launch(10)
+    office.inbox.stop()
+    office.deliver_ready()
+    status = office.status(id)
+    assert status.tally.waiting == 10
+    assert "cannot" in status.troubled[0][3]
+
+
+def test_readers_who_leave_between_plan_and_claim_get_nothing(open_office: Open) -> None:
+    office = open_office()
+    id = office.launch(50)
+    suppressions.add(office.sender, "reader7@example.org")
+    readers.leave_by_address(office.sender, NEWSLETTER, "Reader8@example.org")
+    office.deliver_ready()
+    tally = office.status(id).tally
+    assert (tally.sent, tally.suppressed, tally.total) == (48, 2, 50)
+    found = readers.find(office.sender, "reader7@example.org")
+    assert found is not None
+    assert found.issues[0][2].status == "suppressed"
+    sent = readers.find(office.sender, "reader9@example.org")
+    assert sent is not None
+    assert sent.issues[0][2].status == "sent"
+    assert sent.issues[0][2].provider == "sandbox"
+    assert sent.issues[0][2].receipt
+
+
+def test_pause_and_resume(open_office: Open) -> None:
+    office = open_office()
+    id = office.launch(1500)
+    campaigns.pause(office.sender, id)
+    assert office.deliver_ready() == 0
+    delivery.deliver(office.sender, BatchKey(id, 1))
+    assert office.inbox.store.stats().mails == 0
+    with pytest.raises(Refusal, match="already paused"):
+        campaigns.pause(office.sender, id)
+    campaigns.resume(office.sender, id)
+    assert office.deliver_ready() == 2
+    assert office.status(id).tally.sent == 1500
+
+
+def test_cancel_and_a_second_campaign_mail_nobody_twice(open_office: Open) -> None:
+    office = open_office()
+    id = office.launch(2500)
+    delivery.deliver(office.sender, BatchKey(id, 1))
+    campaigns.cancel(office.sender, id)
+    tally = office.status(id).tally
+    assert (tally.sent, tally.expired, tally.total) == (1000, 1500, 2500)
+    assert office.deliver_ready() == 0
+    again = campaigns.schedule(office.sender, ISSUE, at=office.clock())
+    campaigns.launch_due(office.sender)
+    assert office.status(again.id).campaign.audience == 1500
+    office.deliver_ready()
+    stats = office.inbox.store.stats()
+    assert (stats.mails, stats.recipients) == (2500, 2500)
+
+
+def test_a_worker_that_died_in_the_call_leaves_a_doubt(open_office: Open) -> None:
+    office = open_office()
+    id = office.launch(1000)
+    with transaction(office.sender.engine) as connection:
+        claim = batches.claim(connection, BatchKey(id, 1), office.clock(), timedelta(seconds=60))
+        assert claim is not None
+        batches.intend(connection, claim, "sandbox", office.clock(), timedelta(seconds=150))
+        batches.expire_leases(connection, office.clock())
+    delivery.sweep(office.sender)
+    assert office.status(id).tally.in_doubt == 1000
+    assert office.deliver_ready() == 0
+
+
+# --- when, and of what ------------------------------------------------------------------------------------------------
+
+
+def prepared(office: Office, **schedule: object) -> int:
+    """An approved issue, scheduled in an hour."""
+    office.subscribe(5)
+    editions.approve(office.sender, ISSUE, approved_by="test")
+    return campaigns.schedule(office.sender, ISSUE, at=office.clock() + timedelta(hours=1), **schedule).id  # type: ignore[arg-type]
+
+
+def test_it_starts_when_due_not_before(open_office: Open) -> None:
+    office = open_office()
+    id = prepared(office)
+    assert campaigns.launch_due(office.sender) == 0
+    office.clock.pass_by(hours=1)
+    assert campaigns.launch_due(office.sender) == 1
+    assert office.status(id).campaign.state is CampaignState.SENDING
+
+
+@pytest.mark.parametrize(
+    ("policy", "hours", "state"),
+    [
+        ("hold", 2.9, CampaignState.SENDING),
+        ("hold", 3.1, CampaignState.HELD),
+        ("send", 90, CampaignState.SENDING),
+        ("drop", 90, CampaignState.CANCELLED),
+    ],
+)
+def test_late_by_policy(open_office: Open, policy: str, hours: float, state: CampaignState) -> None:
+    office = open_office()
+    id = prepared(office, if_late=policy)
+    office.clock.pass_by(hours=hours)
+    campaigns.launch_due(office.sender)
+    status = office.status(id)
+    assert status.campaign.state is state
+    if state is CampaignState.HELD:
+        assert "no worker was running" in status.campaign.reason
+        assert campaigns.resume(office.sender, id).state is CampaignState.SENDING
+
+
+def test_a_change_after_the_approval_holds_the_send(open_office: Open, root: Path) -> None:
+    office = open_office()
+    id = prepared(office)
+    draft = root / "issues" / ISSUE / "index.md"
+    draft.write_text(draft.read_text("utf-8").replace("Beijing", "The capital", 1), "utf-8")
+    with pytest.raises(Refusal, match="changed after its approval"):
+        editions.current(office.sender, ISSUE)
+    office.clock.pass_by(hours=1)
+    campaigns.launch_due(office.sender)
+    assert "changed after the approval" in office.status(id).campaign.reason
+    with pytest.raises(Refusal, match="changed after the approval"):
+        campaigns.resume(office.sender, id)
+    approval, _ = editions.approve(office.sender, ISSUE, approved_by="the night editor")
+    assert campaigns.resume(office.sender, id).edition_id == approval.id
+    assert office.deliver_ready() == 1
+
+
+def test_a_changed_picture_voids_the_approval_too(open_office: Open, root: Path) -> None:
+    office = open_office()
+    prepared(office)
+    (root / "issues" / ISSUE / "contracts.png").write_bytes((root / "config" / "authors" / "desk.png").read_bytes())
+    with pytest.raises(Refusal, match="changed after its approval"):
+        editions.current(office.sender, ISSUE)
+
+
+def test_nobody_subscribed_holds_the_send(open_office: Open) -> None:
+    office = open_office()
+    editions.approve(office.sender, ISSUE, approved_by="test")
+    id = campaigns.schedule(office.sender, ISSUE, at=office.clock()).id
+    campaigns.launch_due(office.sender)
+    assert office.status(id).campaign.state is CampaignState.HELD
+    assert "nobody is subscribed" in office.status(id).campaign.reason
+    office.subscribe(3)
+    assert campaigns.resume(office.sender, id).audience == 3
+
+
+def test_an_issue_is_scheduled_once_and_only_when_approved(open_office: Open) -> None:
+    office = open_office()
+    with pytest.raises(Refusal, match="not been approved"):
+        campaigns.schedule(office.sender, ISSUE, at=office.clock())
+    prepared(office)
+    with pytest.raises(Refusal, match="has a campaign already"):
+        campaigns.schedule(office.sender, ISSUE, at=office.clock())
+
+
+def test_the_past_is_refused(open_office: Open) -> None:
+    office = open_office()
+    editions.approve(office.sender, ISSUE, approved_by="test")
+    with pytest.raises(Refusal, match="is past"):
+        campaigns.schedule(office.sender, ISSUE, at=office.clock() - timedelta(minutes=1))
+
+
+def test_what_was_sent_is_what_the_archive_shows(open_office: Open) -> None:
+    office = open_office()
+    office.launch(3)
+    archive = office.sender.settings.var / "archive"
+    approval, _ = editions.current(office.sender, ISSUE)
+    assert (archive / ISSUE / "index.html").read_text("utf-8") == approval.edition.web
+    for one in approval.edition.pictures:
+        assert (archive / "media" / one.name).is_file()
+    sheet = re.search(r'href="../../(style-[0-9a-f]+\.css)"', approval.edition.web)
+    assert sheet is not None
+    assert (archive / sheet[1]).is_file()
+    assert approval.edition.title in (archive / NEWSLETTER / "index.html").read_text("utf-8")
+    assert approval.edition.archive_url in (archive / NEWSLETTER / "feed.xml").read_text("utf-8")
+
+
+def test_the_page_stands_before_the_first_mail_leaves(open_office: Open) -> None:
+    office = open_office()
+    office.subscribe(3)
+    editions.approve(office.sender, ISSUE, approved_by="test")
+    id = campaigns.schedule(office.sender, ISSUE, at=office.clock()).id
+    blocked = office.sender.settings.var / "archive"
+    blocked.write_text("in the way", "utf-8")
+    campaigns.launch_due(office.sender)
+    assert office.status(id).tally.waiting == 3
+    assert delivery.ready(office.sender, 10) == []
+    with pytest.raises(DiskFault):
+        campaigns.publish_pending(office.sender)
+    blocked.unlink()
+    campaigns.publish_pending(office.sender)
+    assert office.deliver_ready() == 1
+
+
+def test_the_filebox_is_a_provider_like_any_other(root: Path, open_office: Open) -> None:
+    office = open_office(BRIEFING_PROVIDER="filebox")
+    id = office.launch(20)
+    office.deliver_ready()
+    assert office.status(id).tally.sent == 20
+    assert len(list((root / "var" / "outbox").glob("*.eml"))) == 20
+
+
+def test_a_restored_key_is_needed(root: Path, open_office: Open) -> None:
+    office = open_office()
+    office.subscribe(1)
+    (root / "keys" / "index.key").unlink()
+    with pytest.raises(BriefingError, match=r"index\.key is missing"):
+        app.open_station(office.sender.settings, office.clock)

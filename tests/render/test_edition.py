@@ -1,0 +1,251 @@
+"""Issue to Edition: the goldens, the same bytes always, no network, and what every edition must hold."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.core.edition import Edition, content_of
+from pipeline.core.issue import Issue, Link, Section, SectionKind, plain
+from pipeline.render.edition import missing_pictures
+from pipeline.render.page import legal_notice
+from tests.render import samples
+
+GOLDEN = Path(__file__).parent / "golden"
+REGOLD = os.environ.get("BRIEFING_REGOLD") == "1"
+"""Set to 1 to write the goldens anew; then read their difference before you commit it."""
+
+
+def hrefs(html: str) -> Counter[str]:
+    """The https links of a page with how often each stands there."""
+    return Counter(unescape(href) for href in re.findall(r'<a\b[^>]*?href="(https://[^"]+)"', html))
+
+
+def urls(text: str) -> Counter[str]:
+    """The https addresses in a plain part."""
+    return Counter(re.findall(r"https://\S+", text))
+
+
+@pytest.mark.parametrize("name", ["rich", "uyghur", "chinese"])
+@pytest.mark.parametrize("part", ["html", "text", "web", "feed"])
+def test_golden(name: str, part: str) -> None:
+    issue = {"rich": samples.RICH, "uyghur": samples.UYGHUR, "chinese": samples.CHINESE}[name]
+    made = getattr(samples.edition(issue), part)
+    # picture names hold a digest of encoded pixels, which may differ between builds of libjpeg; style names follow the sheet
+    made = re.sub(r"-[0-9a-f]{12}\.(jpg|png|css)", r"-DIGEST.\1", made)
+    path = GOLDEN / f"{name}.{part}.{'txt' if part == 'text' else 'html'}"
+    if REGOLD:
+        path.write_text(made, encoding="utf-8")
+    assert made == path.read_text(encoding="utf-8"), f"{path.name} differs; if that is meant: BRIEFING_REGOLD=1"
+
+
+def test_the_same_twice_and_in_eight_threads() -> None:
+    first = samples.edition()
+    with ThreadPoolExecutor(8) as pool:
+        others = list(pool.map(lambda _: samples.edition(), range(40)))
+    assert {one.digest for one in others} == {first.digest}
+    assert {one.to_json() for one in others} == {first.to_json()}
+
+
+def test_rendering_asks_the_network_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("a socket was asked for while rendering")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    assert samples.edition().html
+
+
+def test_both_parts_hold_the_same_links_equally_often() -> None:
+    edition = samples.edition()
+    assert hrefs(edition.html) == urls(edition.text)
+    assert sum(hrefs(edition.html).values()) > 12
+
+
+def test_every_link_of_the_draft_is_in_every_part() -> None:
+    edition = samples.edition()
+    wanted = {"https://example.org/registry?a=1&b=2", "https://example.org/podcast/24", "https://example.org/ruling"}
+    for part in (edition.html, edition.web, edition.feed):
+        assert wanted <= set(hrefs(part))
+    assert wanted <= set(urls(edition.text))
+
+
+def test_the_edition_says_who_sends_and_where_it_lies() -> None:
+    edition = samples.edition()
+    assert edition.archive_url == "https://news.example.org/river-letter/2026-11-25-the-ferry-that-stopped/"
+    assert (edition.list_id, edition.list_name) == ("river-letter.news.example.org", "The River Letter")
+    assert edition.authors == ("Mara Lindqvist",)
+    assert [picture.name.rpartition("-")[0] for picture in edition.pictures] == ["ferry", "mara"]
+    content = content_of(edition)
+    assert (content.subject, content.html, content.text) == (edition.subject, edition.html, edition.text)
+
+
+def test_json_comes_back_exactly_and_the_digest_follows_every_field() -> None:
+    edition = samples.edition()
+    again = Edition.from_json(edition.to_json())
+    assert again == edition
+    assert again.digest == edition.digest
+    for field in ("title", "text", "web", "feed", "reply_to", "archive_url"):
+        assert replace(edition, **{field: getattr(edition, field) + "."}).digest != edition.digest
+    assert replace(edition, pictures=()).digest != edition.digest
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"title": "x"}', "no json"])
+def test_what_is_no_edition_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not an edition"):
+        Edition.from_json(text)
+
+
+def test_the_mail_carries_what_law_and_readers_ask_for() -> None:
+    html = samples.edition().html
+    assert html.startswith("<!DOCTYPE html>")
+    assert 'class="address"' in html
+    assert "https://news.example.org/leave/river-letter" in html
+    assert "undesirable" in html
+    assert 'lang="en" dir="ltr"' in html
+    assert "__MERGE" not in html
+    assert "{{" not in html
+    assert re.search(r"http://", html) is None
+
+
+def test_the_mail_is_light() -> None:
+    html = samples.edition().html
+    styles = re.findall(r"<style[^>]*>(.*?)</style>", re.sub(r"<!--.*?-->", "", html, flags=re.DOTALL), re.DOTALL)
+    assert len(styles) == 1
+    assert len(styles[0].encode()) <= 2048
+    assert "prefers-color-scheme:dark" in styles[0]
+    assert "[data-ogsc]" in styles[0]
+    assert "!important" in styles[0]
+    assert len(html.encode()) < 19 * 1024
+
+
+def test_the_web_page_links_relatively_and_runs_nothing() -> None:
+    web = samples.edition().web
+    body = web[web.index("<body") :]
+    own = [href for href in re.findall(r'(?:href|src)="([^"]+)"', body) if href.startswith(samples.BASE_URL)]
+    assert own == []
+    assert "<script" not in web
+    assert "style=" not in body
+    assert '<link rel="canonical" href="https://news.example.org/river-letter/2026-11-25-the-ferry-that-stopped/">' in web
+    for address in ("../index.html", "../../index.html", "../feed.xml", "../../leave/river-letter", "../../media/ferry-"):
+        assert address in web
+
+
+def test_the_feed_links_absolutely_and_carries_no_style() -> None:
+    feed = samples.edition().feed
+    assert all(address.startswith(("https://", "mailto:")) for address in re.findall(r'(?:href|src)="([^"]+)"', feed))
+    assert "class=" not in feed
+    assert "style=" not in feed
+
+
+@pytest.mark.parametrize("part", ["html", "web"])
+@pytest.mark.parametrize("issue", [samples.RICH, samples.UYGHUR], ids=["rich", "uyghur"])
+def test_headings_begin_with_one_h1_and_skip_no_level(part: str, issue: Issue) -> None:
+    levels = [int(level) for level in re.findall(r"<h([1-6])\b", getattr(samples.edition(issue), part))]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+
+
+def test_right_to_left_turns_sides_and_leaves_english_alone() -> None:
+    edition = samples.edition(samples.UYGHUR)
+    assert edition.direction == "rtl"
+    assert '<html lang="ug" dir="rtl">' in edition.html
+    assert "padding-right:26px" in edition.html  # lists
+    assert "padding-left:26px" not in edition.html
+    assert "text-align:right" in edition.html
+    assert re.search(r'<p dir="ltr" style="margin:0 0 18px;text-align:left">This sentence is in English', edition.html)
+    assert re.search(r'<a[^>]* lang="en" dir="ltr"[^>]*>View this issue', edition.html)
+    assert "letter-spacing" not in edition.html
+
+
+def test_stories_written_in_any_way_become_one_numbered_list() -> None:
+    labelled = samples.section(
+        SectionKind.MORE_STORIES, "Two", samples.para("a", label="A:"), samples.para("b"), samples.para("c", label="C:")
+    )
+    html = samples.edition(replace(samples.RICH, sections=(labelled,))).html
+    assert len(re.findall(r"<li\b", html)) == 2
+    assert html.count("<ol") == 1
+
+
+@pytest.mark.parametrize("language, found", [("ru", "ru"), ("ru-KZ", "ru"), ("en", "en"), ("zh", "en"), ("ug", "en")])
+def test_the_legal_notice_speaks_the_readers_language_if_it_can(language: str, found: str) -> None:
+    notice = legal_notice(samples.NEWSLETTER, language, samples.PLAIN_MEDIUM)
+    assert notice is not None
+    assert notice.language == found
+
+
+def test_without_a_legal_notice_the_signature_still_begins() -> None:
+    edition = samples.edition(newsletter=samples.NEWSLETTER.model_copy(update={"legal_notice": {}}))
+    assert "Before you share this" not in edition.html
+    assert "\n-- \n" in edition.text
+
+
+def test_an_address_in_the_about_text_becomes_a_link_in_both_parts() -> None:
+    newsletter = samples.NEWSLETTER.model_copy(update={"about": "Read us at https://example.org/about/. Then write."})
+    edition = samples.edition(newsletter=newsletter)
+    assert hrefs(edition.html) == urls(edition.text)
+    assert 'href="https://example.org/about/"' in edition.html
+    assert ">https://example.org/about/</a>. Then write." in edition.web
+
+
+def test_missing_pictures_are_named() -> None:
+    assert [figure.src for figure in missing_pictures(samples.RICH, {})] == ["ferry.png"]
+    assert missing_pictures(samples.RICH, samples.pictures()) == ()
+
+
+class _Reader(HTMLParser):
+    """Collects characters and the names of elements, as a browser would see them."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.text = ""
+        self.tags: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+
+NASTY = st.text(alphabet=st.sampled_from("<>&\"'ab/!-={}%()__`\\"), min_size=1, max_size=24).filter(lambda text: text.strip() == text)
+
+
+@settings(max_examples=25, deadline=None)
+@given(words=NASTY)
+def test_no_character_of_a_draft_becomes_markup(words: str) -> None:
+    harmless = "WORDS"
+
+    def issue(value: str) -> Issue:
+        link = Link("https://example.org/x", (samples.t(value),))
+        figure = replace(samples.OPENING[2], src="ferry.png", alt=value, caption=value, credit=value)
+        blocks = (samples.para(value, link, label=value), figure, samples.para(value))
+        section = Section(kind=SectionKind.PLAIN, title=(samples.t(value),), blocks=blocks, line=1)
+        return replace(samples.RICH, title=value, subject=value, preheader=value, opening=(), sections=(section,), topics=(value,))
+
+    nasty, tame = samples.edition(issue(words)), samples.edition(issue(harmless))
+    for part in ("html", "web", "feed"):
+        read, expected = _Reader(), _Reader()
+        read.feed(getattr(nasty, part))
+        expected.feed(getattr(tame, part))
+        assert read.tags == expected.tags
+        assert words in read.text
+
+
+def test_plain_words_are_all_in_the_plain_part() -> None:
+    text = " ".join(samples.edition().text.split())
+    for section in samples.RICH.sections:
+        assert plain(section.title) in text

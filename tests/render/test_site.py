@@ -1,0 +1,202 @@
+"""Front page, newsletter page, feed, style sheet, colours, languages."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.render.environment import open_templates
+from pipeline.render.language import direction, text_direction, typography, words
+from pipeline.render.palette import contrast, dark, light
+from pipeline.render.site import (
+    FeedEntry,
+    IssueEntry,
+    NewsletterEntry,
+    distinct_stamps,
+    front_css,
+    render_feed,
+    render_front,
+    render_newsletter,
+    rfc3339,
+)
+from pipeline.render.web import site_css
+from pipeline.settings import Brand
+from tests.render import samples
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+WHEN = datetime(2026, 11, 25, 5, 0, tzinfo=UTC)
+
+
+def entries(count: int) -> list[FeedEntry]:
+    """Editions published in the same second."""
+    edition = samples.edition()
+    return [
+        FeedEntry(
+            edition=replace(edition, issue_id=f"river-letter/2026-11-25-n{n}", archive_url=f"{edition.archive_url}{n}/"),
+            published=WHEN,
+            updated=WHEN,
+        )
+        for n in range(count)
+    ]
+
+
+def feed(given_entries: list[FeedEntry]) -> ET.Element:
+    """A feed, parsed."""
+    text = render_feed(
+        open_templates(),
+        newsletter=samples.NEWSLETTER,
+        newsroom_name="Example Newsroom",
+        base_url=samples.BASE_URL,
+        entries=given_entries,
+        updated=WHEN,
+    )
+    return ET.fromstring(text)
+
+
+def test_the_feed_has_what_rfc_4287_asks_for() -> None:
+    root = feed(entries(3))
+    for name in ("id", "title", "updated", "author"):
+        assert root.find(ATOM + name) is not None
+    assert root.findall(ATOM + "link")[0].attrib["href"] == "https://news.example.org/river-letter/feed.xml"
+    stamps = [entry.findtext(ATOM + "updated") for entry in root.findall(ATOM + "entry")]
+    assert len(set(stamps)) == 3
+    assert root.findtext(ATOM + "updated") == max(stamp or "" for stamp in stamps)
+    assert len({entry.findtext(ATOM + "id") for entry in root.findall(ATOM + "entry")}) == 3
+    content = root.find(f"{ATOM}entry/{ATOM}content")
+    assert content is not None
+    assert content.text == samples.edition().feed
+
+
+def test_an_empty_feed_is_a_feed() -> None:
+    root = feed([])
+    assert root.findtext(ATOM + "updated") == "2026-11-25T05:00:00Z"
+    assert root.findall(ATOM + "entry") == []
+
+
+def test_characters_xml_has_no_form_for_are_left_out() -> None:
+    broken = replace(entries(1)[0].edition, title="A\x0bB\ufffe <&>", feed="<p>\x00x</p>")
+    root = feed([FeedEntry(edition=broken, published=WHEN, updated=WHEN)])
+    assert root.findtext(f"{ATOM}entry/{ATOM}title") == "AB <&>"
+
+
+@given(st.lists(st.integers(min_value=0, max_value=3), max_size=8))
+def test_stamps_always_differ_and_keep_their_order(seconds: list[int]) -> None:
+    edition = _EDITION
+    given_entries = [
+        FeedEntry(edition=replace(edition, issue_id=str(n)), published=WHEN, updated=WHEN.replace(second=second))
+        for n, second in enumerate(seconds)
+    ]
+    stamps = distinct_stamps(given_entries)
+    assert len(set(stamps)) == len(seconds)
+    for one, first in zip(given_entries, stamps, strict=True):
+        for other, second_stamp in zip(given_entries, stamps, strict=True):
+            assert first < second_stamp or one.updated >= other.updated
+
+
+_EDITION = samples.edition()
+
+
+def test_an_instant_needs_a_zone() -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        rfc3339(datetime(2026, 11, 25))
+
+
+def test_the_front_page_lists_newsletters_and_opens_from_a_disk() -> None:
+    newsletters = (
+        NewsletterEntry(newsletter=samples.NEWSLETTER, latest=(IssueEntry.of(_EDITION),)),
+        NewsletterEntry(newsletter=samples.NEWSLETTER.model_copy(update={"id": "empty", "name": "Empty & Co"}), latest=()),
+    )
+    html = render_front(open_templates(), newsroom_name="Example Newsroom", base_url=samples.BASE_URL, newsletters=newsletters)
+    assert 'href="river-letter/2026-11-25-the-ferry-that-stopped/index.html"' in html
+    assert 'href="river-letter/index.html"' in html
+    assert "Empty &amp; Co" in html
+    assert "No issue has come out yet." in html
+    assert f'href="{front_css(open_templates(), newsletters)[0]}"' in html
+    assert not re.search(r'<body.*(?:href|src)="(?:/|https?:)', html, re.DOTALL)
+
+
+def test_the_newsletter_page_says_how_to_read_join_and_leave() -> None:
+    page = render_newsletter(
+        open_templates(), newsletter=samples.NEWSLETTER, newsroom_name="Example Newsroom", base_url=samples.BASE_URL,
+        issues=(IssueEntry.of(_EDITION),), join_path="join/river-letter",
+    )  # fmt: skip
+    for address in (
+        "feed.xml",
+        "../join/river-letter",
+        "../leave/river-letter",
+        "../river-letter/2026-11-25-the-ferry-that-stopped/index.html",
+    ):
+        assert f'href="{address}"' in page
+    assert "comes out every other Wednesday" in page
+    assert "<script" not in page
+
+
+def test_the_style_sheet_is_named_after_its_content_and_asks_for_nothing() -> None:
+    name, css = site_css(open_templates())
+    assert re.fullmatch(r"style-[0-9a-f]{12}\.css", name)
+    assert (name, css) == site_css(open_templates(), Brand())
+    assert site_css(open_templates(), Brand(accent="#004488"))[0] != name
+    assert b"url(" not in css
+    assert b"@import" not in css
+    assert css.count(b"{") == css.count(b"}")
+    assert len(css) < 14 * 1024
+
+
+@given(st.from_regex(r"#[0-9a-f]{6}", fullmatch=True))
+def test_text_in_any_accent_can_be_read(accent: str) -> None:
+    day, night = light(accent), dark(accent)
+    for palette in (day, night):
+        for ground in (palette.page, palette.paper, palette.tint):
+            assert contrast(palette.accent, ground) >= 4.5
+            assert contrast(palette.ink, ground) >= 7
+            assert contrast(palette.muted, ground) >= 4.5
+        assert contrast(palette.paper, palette.accent) >= 4.5  # the button
+
+
+def test_our_own_accent_is_left_alone() -> None:
+    assert light("#8a1c2b").accent == "#8a1c2b"
+    assert dark("#f0919e").accent == "#f0919e"
+
+
+@pytest.mark.parametrize(
+    "language, expected",
+    [
+        ("en", "ltr"),
+        ("ug", "rtl"),
+        ("ug-Cyrl", "ltr"),
+        ("ug-Latn-CN", "ltr"),
+        ("az-Arab", "rtl"),
+        ("fa-IR", "rtl"),
+        ("zh-Hans", "ltr"),
+        ("he", "rtl"),
+    ],
+)
+def test_direction_of_a_language(language: str, expected: str) -> None:
+    assert direction(language) == expected
+
+
+def test_direction_of_a_text() -> None:
+    assert text_direction("كېمە toxtidi دەريا") == "rtl"
+    assert text_direction("Hello") == "ltr"
+    assert text_direction("12:30 – 14") is None
+
+
+def test_words_fall_back_to_the_primary_language_then_to_english() -> None:
+    environment = open_templates()
+    assert words(environment, "ru-KZ").language == "ru"
+    assert words(environment, "ug").language == "en"
+    assert words(environment, "zh-Hant-TW").day(samples.RICH.id.date) == "2026年11月25日"
+    assert typography("zh").serif != typography("en").serif
+
+
+def test_reading_time_counts_words_and_chinese_characters() -> None:
+    english = words(open_templates(), "en")
+    assert english.reading_time("word " * 690) == "3 min read"
+    assert english.reading_time("河" * 1000) == "2 min read"
+    assert english.reading_time("") == "1 min read"
