@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline import settings as configuration
+from pipeline import configuration
 from pipeline.clock import Clock, system_clock
 from pipeline.flow.context import Desk, Sender, Station
 from pipeline.providers.registry import make_provider
@@ -30,8 +30,12 @@ def open_desk(settings: Settings, clock: Clock = system_clock) -> Desk:
 def open_station(settings: Settings, clock: Clock = system_clock) -> Station:
     """Opens the database (creating an empty one) and the keys. Raises ConfigurationError, DatabaseFault, DiskFault."""
     engine = open_engine(settings.database_url)
-    schema.require_current(engine, clock())
-    keys = open_keyring(settings.keys, engine)
+    try:
+        schema.require_current(engine, clock())
+        keys = open_keyring(settings.keys, engine)
+    except BaseException:
+        engine.dispose()
+        raise
     return Station(
         settings=settings,
         environment=open_templates(settings.root),
@@ -44,12 +48,13 @@ def open_station(settings: Settings, clock: Clock = system_clock) -> Station:
 
 def open_sender(settings: Settings, clock: Clock = system_clock) -> Sender:
     """A station with the configured provider. Raises ConfigurationError besides."""
-    station = open_station(settings, clock)
     chosen = settings.newsroom.provider
     table = dict(chosen.table())
     if "directory" in table:
         table["directory"] = str(settings.root / table["directory"])
+    provider = make_provider(chosen.name, table, clock)
+    station = open_station(settings, clock)
     return Sender(
         settings=settings, environment=station.environment, clock=clock, engine=station.engine, vault=station.vault,
-        leave_key=station.leave_key, provider=make_provider(chosen.name, table, clock),
+        leave_key=station.leave_key, provider=provider,
     )  # fmt: skip

@@ -27,7 +27,7 @@ _STOP_S = 10.0
 _DRAIN_S = 3
 
 App = Callable[..., Any]
-"""An ASGI application."""
+"""An ASGI application. One that streams without end has a ``state.close`` that ends its streams (see ``_Server``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +51,15 @@ def serve_app(
     name: str = "server",
     http: type[asyncio.Protocol] | None = None,
     ready: Callable[[str], None] = lambda url: None,
-    stopping: Callable[[], None] = _nothing,
 ) -> None:
     """Serves in this thread until it is interrupted (Ctrl+C returns; SIGTERM ends the process after a graceful stop).
 
-    ``ready`` is told the URL once the port is taken. ``stopping`` is called in the server's loop before it waits for
-    open connections: whoever streams without end must end then. Raises UsageError when the port is taken.
+    ``ready`` is told the URL once the port is taken. Raises UsageError when it cannot be taken.
     """
     with contextlib.closing(listen(host, port, next_free=next_free, name=name)) as listener:
         ready(url_of(host, listener))
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn stops gracefully, then raises the signal once more
-            _Server(_config(app, http), stopping).run([listener])
+            _Server(app, http).run([listener])
 
 
 def start_app(
@@ -72,7 +70,6 @@ def start_app(
     next_free: bool = False,
     name: str = "server",
     http: type[asyncio.Protocol] | None = None,
-    stopping: Callable[[], None] = _nothing,
     stopped: Callable[[], None] = _nothing,
 ) -> RunningServer:
     """Serves in a thread and returns once it answers; ``stopped`` is called after the last connection is closed.
@@ -81,7 +78,7 @@ def start_app(
     OutsideFault when the server does not come up.
     """
     listener = listen(host, port, next_free=next_free, name=name)
-    server = _Server(_config(app, http), stopping)
+    server = _Server(app, http)
     # uvicorn leaves the signal handlers alone when it is not in the main thread.
     thread = threading.Thread(target=server.run, args=([listener],), name=name, daemon=True)
     thread.start()
@@ -127,14 +124,17 @@ def url_of(host: str, listener: socket.socket) -> str:
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it begins to stop; ASGI's lifespan says so only after all connections are closed."""
+    """A server that tells the application when it begins to stop, by calling its ``state.close`` in the server's loop.
 
-    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._stopping = stopping
+    ASGI's lifespan tells so only after all connections are closed, and a page that listens for news never closes its own.
+    """
+
+    def __init__(self, app: App, http: type[asyncio.Protocol] | None) -> None:
+        super().__init__(_config(app, http))
+        self._close: Callable[[], None] = getattr(getattr(app, "state", None), "close", _nothing)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._stopping()
+        self._close()
         await super().shutdown(sockets)
 
 

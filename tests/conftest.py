@@ -67,7 +67,7 @@ def station(root: Path, clock: SetClock) -> Iterator[Station]:
     """The newsroom with a real SQLite database and a set clock."""
     opened = app.open_station(app.load_settings(root, {}), clock)
     yield opened
-    opened.engine.dispose()
+    opened.close()
 
 
 @pytest.fixture(scope="session")

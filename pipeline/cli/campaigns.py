@@ -90,7 +90,8 @@ def schedule(
         when = _unambiguous(when, fold)
     made = campaigns.schedule(station, issue, at=when, not_after=patience, if_late=if_late)
     if as_json:
-        print_json({"campaign": made.id, "issue": made.issue_id, "due_at": made.due_at, "wall_time": made.wall_time, "time_zone": made.time_zone,
+        print_json({"campaign": made.id, "issue": made.issue_id, "due_at": made.due_at, "wall_time": made.wall_time,
+                    "time_zone": made.time_zone,
                     "not_after_s": made.not_after, "if_late": made.if_late})  # fmt: skip
         return
     out.print(f"Campaign {made.id}: {made.issue_id}", markup=False)
@@ -183,7 +184,9 @@ def _status_json(one: Status) -> dict[str, object]:
         "started_at": there.started_at, "finished_at": there.finished_at, "audience": there.audience, "waiting": tally.waiting,
         "submitting": tally.submitting, "sent": tally.sent, "refused": tally.refused, "suppressed": tally.suppressed,
         "in_doubt": tally.in_doubt, "expired": tally.expired,
-        "batches": [{"batch": f"{there.id}.{no}", "state": state, "readers": live, "detail": detail} for no, state, live, detail, _ in one.troubled],
+        "batches": [
+            {"batch": f"{there.id}.{no}", "state": state, "readers": live, "detail": detail} for no, state, live, detail, _ in one.troubled
+        ],
     }  # fmt: skip
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,25 +31,33 @@ Issue = Annotated[str, typer.Argument(metavar="ISSUE", help="An issue id (newsle
 class Door:
     """One command's way into a newsroom; made by the top-level options, opened when a command needs it."""
 
-    def __init__(self, newsroom_flag: Path | None, overrides: Mapping[str, str] | None = None) -> None:
+    def __init__(self, newsroom_flag: Path | None) -> None:
         self._flag = newsroom_flag
-        self.overrides = dict(overrides or {})
+        self._opened = ExitStack()
 
     def settings(self) -> Settings:
         """The newsroom's configuration."""
-        return app.load_settings(newsroom.find(self._flag, os.environ, Path.cwd()), os.environ, self.overrides)
+        return app.load_settings(newsroom.find(self._flag, os.environ, Path.cwd()), os.environ)
 
     def desk(self) -> Desk:
         """A newsroom without its readers."""
         return app.open_desk(self.settings())
 
     def station(self) -> Station:
-        """A newsroom with its database."""
-        return app.open_station(self.settings())
+        """A newsroom with its database; closed when the command ends."""
+        opened = app.open_station(self.settings())
+        self._opened.callback(opened.close)
+        return opened
 
     def sender(self) -> Sender:
-        """A newsroom that can mail."""
-        return app.open_sender(self.settings())
+        """A newsroom that can mail; closed when the command ends."""
+        opened = app.open_sender(self.settings())
+        self._opened.callback(opened.close)
+        return opened
+
+    def close(self) -> None:
+        """Lets go of everything that was opened."""
+        self._opened.close()
 
 
 def door(context: typer.Context) -> Door:
@@ -72,14 +80,6 @@ def _plain(value: object) -> Any:
     if isinstance(value, Path):
         return str(value)
     raise TypeError(type(value).__name__)
-
-
-def problem_json(problem: Problem) -> dict[str, object]:
-    """A Problem as JSON."""
-    return {
-        "rule": problem.rule, "severity": problem.severity, "file": problem.file, "line": problem.line, "message": problem.message,
-        "hint": problem.hint,
-    }  # fmt: skip
 
 
 def print_problems(problems: tuple[Problem, ...], console: Console = out) -> None:

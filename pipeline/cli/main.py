@@ -45,27 +45,38 @@ def top(
     """Options that stand before the command."""
     logs.configure(verbose=verbose)
     context.obj = Door(newsroom)
+    context.call_on_close(context.obj.close)
 
 
 def run() -> None:
-    """Runs a command; turns every error a person can cause into one message and its exit code (0, 1, 2 or 3)."""
+    """Runs a command and ends the process with its exit code: 0, 1, 2 or 3, and 130 after Ctrl-C."""
+    code = _code()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our pipe has seen enough (head, less): not an error, and the interpreter must not flush again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _code() -> int | str | None:
+    """Turns every error a person can cause into one message and its exit code."""
     try:
         cli()
+    except SystemExit as end:
+        return end.code
     except BriefingError as error:
         fail(error)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except BrokenPipeError:
-        # The reader of our pipe has seen enough (head, less): not an error, and nothing may be written any more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        return 0
     except KeyboardInterrupt:
         err.print("stopped")
-        sys.exit(130)
+        return 130
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
             raise
-        fault = DiskFault(
-            f"cannot write {error.filename or 'a file'}: {error.strerror}", hint="Free some space or check the rights, then run it again."
-        )
-        fail(fault)
-        sys.exit(fault.exit_code)
+        hint = "Free some space or check the rights, then run it again."
+        fail(DiskFault(f"cannot write {error.filename or 'a file'}: {error.strerror}", hint=hint))
+        return DiskFault.exit_code
+    return 0

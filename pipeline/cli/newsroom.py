@@ -41,7 +41,8 @@ def show(context: typer.Context, as_json: Json = False) -> None:
     """Print every value and where it came from; secrets are masked."""
     settings = door(context).settings()
     if as_json:
-        print_json({"newsroom": str(settings.root), "settings": [{"name": o.name, "value": o.value, "source": o.source} for o in settings.origins],
+        print_json({"newsroom": str(settings.root),
+                    "settings": [{"name": o.name, "value": o.value, "source": o.source} for o in settings.origins],
                     "newsletters": sorted(settings.newsletters), "authors": sorted(settings.authors)})  # fmt: skip
         return
     out.print(f"newsroom: {settings.root}", markup=False)

@@ -88,8 +88,8 @@ def find(
     if as_json:
         print_json({
             "subscriptions": [{"newsletter": name, "state": state, "since": since} for name, state, since in found.subscriptions],
-            "issues": [{"issue": issue, "campaign": id, "status": fate.status, "at": fate.at, "provider": fate.provider, "receipt": fate.receipt,
-                        "detail": fate.detail} for issue, id, fate in found.issues],
+            "issues": [{"issue": issue, "campaign": id, "status": fate.status, "at": fate.at, "provider": fate.provider,
+                        "receipt": fate.receipt, "detail": fate.detail} for issue, id, fate in found.issues],
         })  # fmt: skip
         return
     for name, state, since in found.subscriptions:

@@ -16,12 +16,9 @@ from pipeline.errors import UsageError
 from pipeline.flow.context import Sender
 from pipeline.providers.sandbox.adapter import DEFAULT_API_KEY
 from pipeline.providers.sandbox.faults import parse_faults
-from pipeline.providers.sandbox.run import serve as serve_sandbox
-from pipeline.providers.sandbox.run import start_in_thread as start_sandbox
-from pipeline.serving import serve_app, start_app
 from pipeline.settings import Settings
-from pipeline.web.public import create_public
-from pipeline.worker import Worker
+
+# Servers and worker are loaded inside the commands that run them: every other command starts twice as fast without them.
 
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int, typer.Option(help="The port to listen on.")]
@@ -36,6 +33,9 @@ def register(cli: typer.Typer) -> None:
 
 def serve(context: typer.Context, host: Host = "127.0.0.1", port: Port = 8000, faults: FaultSpec = "") -> None:
     """Run everything in one process: worker, archive, and the sandbox if it is the provider. Ctrl-C stops it."""
+    from pipeline.serving import start_app
+    from pipeline.web.public import create_public
+
     sender = door(context).sender()
     with ExitStack() as stack:
         if sender.provider.name == "sandbox":
@@ -51,6 +51,9 @@ def serve(context: typer.Context, host: Host = "127.0.0.1", port: Port = 8000, f
 
 def web(context: typer.Context, host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Serve the archive and the pages on which readers leave. Ctrl-C stops it."""
+    from pipeline.serving import serve_app
+    from pipeline.web.public import create_public
+
     station = door(context).station()
     ready = lambda url: out.print(f"Archive: {url}/   (Ctrl-C stops it)", markup=False)  # noqa: E731
     serve_app(create_public(station), host, port, name="archive", ready=ready)
@@ -63,6 +66,8 @@ def worker(context: typer.Context) -> None:
 
 def sandbox(context: typer.Context, faults: FaultSpec = "") -> None:
     """Run the sandbox: a local provider that accepts mail, delivers nothing, and shows it in the browser."""
+    from pipeline.providers.sandbox.run import serve as serve_sandbox
+
     settings = door(context).settings()
     host, port = _sandbox_place(settings)
     table = settings.newsroom.provider.sandbox
@@ -84,6 +89,8 @@ def start_own_sandbox(settings: Settings, faults: str, stack: ExitStack) -> None
         httpx.get(table["base_url"], timeout=2)
         out.print(f"Sandbox inbox: {table['base_url']}/ (was running already)", markup=False)
     except httpx.HTTPError:
+        from pipeline.providers.sandbox.run import start_in_thread as start_sandbox
+
         spec = parse_faults(faults)
         running = start_sandbox(sandbox_store(settings), host=host, port=port, faults=spec, api_key=table.get("api_key", DEFAULT_API_KEY))
         stack.callback(running.stop)
@@ -102,11 +109,9 @@ def _sandbox_place(settings: Settings) -> tuple[str, int]:
 
 def run_worker(sender: Sender) -> None:
     """Runs a worker in this thread until SIGINT or SIGTERM; what is in hand is finished first."""
+    from pipeline.worker import Worker
+
     one = Worker(sender)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: one.stop())
-    try:
-        one.run()
-    finally:
-        sender.provider.close()
-        sender.engine.dispose()
+    one.run()

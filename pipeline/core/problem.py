@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 
@@ -26,6 +26,10 @@ class Problem:
     #: 1-based line in ``file``.
     message: str
     hint: str = ""
+
+    def as_json(self) -> dict[str, str | int]:
+        """The same as a JSON object."""
+        return asdict(self)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.severity}: {self.message} [{self.rule}]"

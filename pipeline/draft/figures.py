@@ -69,9 +69,7 @@ def _check_path(src: str, name: str, line: int, findings: Findings) -> None:
         findings.add("image-remote", line, f"the picture {name} is on another server", "Put the file beside the draft.")
     elif not src:
         findings.add("image-path", line, "the picture has no file", "Write the file's name:  ![What it shows](photo.jpg).")
-    elif (
-        src.startswith("/") or "\\" in src or ".." in src.split("/") or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", src) or _visible(src) != src
-    ):
+    elif src.startswith("/") or "\\" in src or ".." in src.split("/") or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", src) or _visible(src) != src:
         findings.add("image-path", line, f"the picture {name} does not lie beside the draft", "Put the file there and write its name only.")
 
 

@@ -80,7 +80,12 @@ def _write_lists(station: Station, changed: list[str]) -> None:
         _write_once(place(station) / name, css)
         page = render_newsletter(environment, newsletter=newsletter, newsroom_name=newsroom.name, base_url=newsroom.base_url, issues=issues)
         atom = render_feed(
-            environment, newsletter=newsletter, newsroom_name=newsroom.name, base_url=newsroom.base_url, entries=feed, updated=_since(feed, station)
+            environment,
+            newsletter=newsletter,
+            newsroom_name=newsroom.name,
+            base_url=newsroom.base_url,
+            entries=feed,
+            updated=_since(feed, station),
         )
         write_file(place(station) / newsletter.id / "feed.xml", atom.encode())
         write_file(place(station) / newsletter.id / "index.html", page.encode())

@@ -52,8 +52,8 @@ def schedule(
         with transaction(station.engine) as connection:
             id = campaigns.add(
                 connection, edition_id=approval.id, issue_id=str(draft.id), newsletter=newsletter.id, due_at=due, wall_time=wall,
-                time_zone=station.settings.zone(newsletter), tzdata=tzdata_version(), not_after=not_after if not_after is not None else policy.not_after,
-                if_late=if_late or policy.if_late, now=now,
+                time_zone=station.settings.zone(newsletter), tzdata=tzdata_version(),
+                not_after=policy.not_after if not_after is None else not_after, if_late=if_late or policy.if_late, now=now,
             )  # fmt: skip
             return _existing(connection, id)
     except AlreadyScheduled:

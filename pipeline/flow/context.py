@@ -33,9 +33,18 @@ class Station(Desk):
     leave_key: bytes = field(repr=False)
     monotonic: Callable[[], float] = time.monotonic
 
+    def close(self) -> None:
+        """Lets go of the database."""
+        self.engine.dispose()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender(Station):
     """A newsroom that can mail."""
 
     provider: Provider
+
+    def close(self) -> None:
+        """Lets go of the provider's connections and the database."""
+        self.provider.close()
+        self.engine.dispose()

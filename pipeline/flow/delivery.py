@@ -91,12 +91,12 @@ def _claim(sender: Sender, key: BatchKey) -> tuple[Claim, Campaign, Batch] | Non
             return None
         instance = campaigns.instance_name(connection)
         content = content_of(editions.by_id(connection, campaign.edition_id).edition)
-    base = sender.settings.newsroom.base_url
+    leave = f"{sender.settings.newsroom.base_url}/leave/{campaign.newsletter}"
     recipients = tuple(
         Recipient(
             subscriber_id=member,
             address=addresses[member],
-            unsubscribe_url=f"{base}/leave/{campaign.newsletter}/{seal_leave_token(sender.leave_key, member, campaign.newsletter, campaign.due_at)}",
+            unsubscribe_url=f"{leave}/{seal_leave_token(sender.leave_key, member, campaign.newsletter, campaign.due_at)}",
         )
         for member in claim.members
     )

@@ -47,7 +47,7 @@ class Imported:
         return {
             "issue": str(self.id) if self.id else None, "path": str(self.path), "title": self.page.title, "byline": self.page.byline,
             "taken": items(self.page.taken), "dropped": items(self.page.dropped), "pictures": [str(one) for one in self.pictures],
-            "problems": [{"rule": p.rule, "severity": p.severity, "line": p.line, "message": p.message, "hint": p.hint} for p in self.problems],
+            "problems": [one.as_json() for one in self.problems],
         }  # fmt: skip
 
 

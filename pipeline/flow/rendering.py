@@ -39,17 +39,19 @@ def examine(desk: Desk, reference: str) -> tuple[Draft, tuple[Problem, ...]]:
     if not draft.sound:
         return draft, draft.problems
     edition, _ = drafts.render(desk, draft)
-    return draft, draft.problems + _size_problems(edition, shown(draft.path, desk.settings.root))
+    return draft, draft.problems + size_problems(edition, shown(draft.path, desk.settings.root))
 
 
-def _size_problems(edition: Edition, file: str) -> tuple[Problem, ...]:
+def size_problems(edition: Edition, file: str) -> tuple[Problem, ...]:
+    """What there is to say about the weight of an edition's mail."""
     size = len(edition.html.encode())
     if size <= WARN_HTML_BYTES:
         return ()
     severity = Severity.ERROR if size > MAX_HTML_BYTES else Severity.WARNING
     return (
         Problem(
-            rule="mail-size", severity=severity, file=file, line=1, message=f"the mail is {size / 1024:.0f} KB; Gmail cuts off what is longer than about 102 KB",
+            rule="mail-size", severity=severity, file=file, line=1,
+            message=f"the mail is {size / 1024:.0f} KB; Gmail cuts off what is longer than about 102 KB",
             hint=f"Shorten it below {WARN_HTML_BYTES // 1024} KB, or move a story to the next issue.",
         ),
     )  # fmt: skip
@@ -73,17 +75,18 @@ def write(desk: Desk, reference: str, folder: Path) -> Written:
         date=datetime.combine(edition.date, time(0), UTC),
     )  # fmt: skip
     html, text, web = edition.html.encode(), edition.text.encode(), edition.web.encode()
+    media = {f"media/{one.name}": one.data for one in pictures}
     summary: dict[str, object] = {
         "issue": edition.issue_id, "subject": edition.subject, "preheader": edition.preheader, "digest": edition.digest,
         "language": edition.language,
-        "sizes": {"html": len(html), "text": len(text), "eml": len(eml), "web": len(web), "pictures": sum(len(one.data) for one in pictures)},
+        "sizes": {"html": len(html), "text": len(text), "eml": len(eml), "web": len(web), "pictures": sum(map(len, media.values()))},
         "pictures": [one.name for one in pictures],
-        "problems": [
-            {"rule": one.rule, "severity": one.severity, "file": one.file, "line": one.line, "message": one.message, "hint": one.hint} for one in problems
-        ],
+        "problems": [one.as_json() for one in problems],
     }  # fmt: skip
     files = {
         f"{name}.html": html, f"{name}.txt": text, f"{name}.eml": eml, f"{name}.web.html": web,
         "edition.json": (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode(),
-    } | {f"media/{one.name}": one.data for one in pictures}  # fmt: skip
-    return Written(paths=tuple(write_file(folder / path, data) for path, data in files.items()), summary=summary, problems=problems)
+    }  # fmt: skip
+    return Written(
+        paths=tuple(write_file(folder / path, data) for path, data in (files | media).items()), summary=summary, problems=problems
+    )

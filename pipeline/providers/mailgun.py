@@ -43,9 +43,7 @@ _VARIABLE = re.compile(r"%(?:recipient(?:\.[^%]*)?|(?:tag_|mailing_list_)?unsubs
 class Mailgun:
     """A provider adapter (``providers.base.Provider``) for Mailgun; ``name`` decides which settings its errors point at."""
 
-    def __init__(
-        self, *, api_key: str, domain: str, base_url: str, now: Clock, timeout_s: float = 60, name: str = "mailgun"
-    ) -> None:
+    def __init__(self, *, api_key: str, domain: str, base_url: str, now: Clock, timeout_s: float = 60, name: str = "mailgun") -> None:
         """``timeout_s`` bounds a whole call. ValueError when ``domain`` or ``base_url`` is not one."""
         if not _DOMAIN.fullmatch(domain):
             raise ValueError("domain is not a domain name")

@@ -33,17 +33,9 @@ def archive_addresses(newsletter: str) -> Addresses:
 
 
 def build_edition(
-    issue: Issue,
-    *,
-    newsletter: Newsletter,
-    authors: Sequence[Author],
-    newsroom_name: str,
-    base_url: str,
-    pictures: Mapping[str, Picture],
-    author_photos: Mapping[str, Picture],
-    next_issue: str | None,
-    environment: Environment,
-) -> tuple[Edition, tuple[Picture, ...]]:
+    issue: Issue, *, newsletter: Newsletter, authors: Sequence[Author], newsroom_name: str, base_url: str,
+    pictures: Mapping[str, Picture], author_photos: Mapping[str, Picture], next_issue: str | None, environment: Environment,
+) -> tuple[Edition, tuple[Picture, ...]]:  # fmt: skip
     """The edition of an issue and the pictures it shows, in reading order.
 
     ``pictures`` by ``Figure.src``, ``author_photos`` by author id, ``next_issue`` as a date in words. The same arguments
@@ -67,14 +59,11 @@ def build_edition(
     mail = page(public, media, MAIL_CLASSES)
     html = email_html(issue, mail, environment, lambda src: shown(pictures[src], media + pictures[src].name, COLUMN, medium="mail"))
     web = web_page(
-        issue,
-        page(archive_addresses(issue.id.newsletter), "../../media/", WEB_CLASSES),
-        environment,
+        issue, page(archive_addresses(issue.id.newsletter), "../../media/", WEB_CLASSES), environment,
         picture=lambda src: shown(pictures[src], f"../../media/{pictures[src].name}", COLUMN, medium="web"),
-        canonical=public.issue,
-        share_picture=media + figures[0].name if figures else None,
+        canonical=public.issue, share_picture=media + figures[0].name if figures else None,
         css=f"../../{site_css(environment, newsletter.brand)[0]}",
-    )
+    )  # fmt: skip
     feed = feed_fragment(issue, mail, environment, lambda src: shown(pictures[src], media + pictures[src].name, COLUMN, medium="web"))
     return _edition(issue, newsletter, mail, html, plain_text(issue, mail), web, feed, used), used
 

@@ -9,7 +9,6 @@ from jinja2 import Environment
 from pipeline.core.issue import Issue
 from pipeline.render.environment import render
 from pipeline.render.html import MAIL_CLASSES, Medium, Shown
-from pipeline.render.inline import inline_css
 from pipeline.render.page import Page, article_of
 
 TEMPLATE = "email/issue.html"
@@ -22,5 +21,8 @@ def email_html(issue: Issue, page: Page, environment: Environment, picture: Call
 
     ``page`` and ``picture`` hold absolute addresses.
     """
+    # premailer and its CSS parser take longer to load than all the rest: only who renders pays.
+    from pipeline.render.inline import inline_css
+
     article = article_of(issue, Medium("mail", MAIL_CLASSES, picture))
     return inline_css(render(environment, TEMPLATE, page=page, article=article).lstrip(), template=TEMPLATE) + "\n"

@@ -81,7 +81,7 @@ def _explained(error: Exception) -> tuple[str, str]:
     match error:
         case TemplateNotFound():
             return (
-                f"there is no template {error.message}",
+                f"there is no template {error.name}",
                 "Check the name; templates/ of the newsroom is searched first, then the packaged one.",
             )
         case TemplateSyntaxError():

@@ -6,6 +6,7 @@ import hashlib
 import io
 import re
 import warnings
+from functools import lru_cache
 
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
@@ -23,6 +24,7 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP")
 _LOSSLESS = {"PNG", "GIF", "BMP"}
 
 
+@lru_cache(maxsize=64)
 def prepare_picture(data: bytes, stem: str) -> Picture:
     """The publishable form of a picture file: JPEG or PNG, at most 1200 pixels wide, upright, no metadata.
 

@@ -29,8 +29,8 @@ class Chunk:
 
 
 def add_many(
-    connection: Connection, vault: Vault, newsletter: str, addresses: Mapping[bytes, str], *, state: str, act: str, evidence: str, now: datetime,
-    on_day: date,
+    connection: Connection, vault: Vault, newsletter: str, addresses: Mapping[bytes, str], *, state: str, act: str, evidence: str,
+    now: datetime, on_day: date,
 ) -> Chunk:  # fmt: skip
     """Adds subscribers (where new) and their subscriptions (where new) with evidence; never revives one that ended.
 

@@ -15,6 +15,7 @@ from pipeline.store import batches, campaigns, readers
 from pipeline.store.addresses import Vault
 from pipeline.store.batches import BatchKey, Claim
 from pipeline.store.engine import reading, transaction
+from pipeline.store.members import unpack_members
 from pipeline.store.tables import batch, edition, metadata, subscriber
 from tests.conftest import SetClock
 
@@ -84,7 +85,9 @@ def take(engine: Engine, key: BatchKey, now: datetime) -> Claim:
 def state(engine: Engine, key: BatchKey) -> str:
     """A batch's state."""
     with reading(engine) as connection:
-        return str(connection.execute(select(batch.c.state).where(batch.c.campaign_id == key.campaign_id, batch.c.no == key.no)).scalar_one())
+        return str(
+            connection.execute(select(batch.c.state).where(batch.c.campaign_id == key.campaign_id, batch.c.no == key.no)).scalar_one()
+        )
 
 
 def test_the_migrations_make_the_tables(engine: Engine) -> None:
@@ -110,7 +113,7 @@ def test_the_batches_partition_the_audience(engine: Engine, clock: SetClock) -> 
     with reading(engine) as connection:
         rows = connection.execute(select(batch).where(batch.c.campaign_id == id).order_by(batch.c.no)).all()
         audience = readers.audience(connection, "weekly")
-    members = [member for row in rows for member in batches.unpack_members(row.members)]
+    members = [member for row in rows for member in unpack_members(row.members)]
     assert members == audience
     assert [row.size for row in rows] == [10, 10, 5]
 

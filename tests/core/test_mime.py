@@ -164,7 +164,9 @@ def test_a_non_ascii_local_part_is_written_as_rfc_6532_has_it() -> None:
     assert "To: почта@xn--e1afmkfd.example\r\n".encode() in composed(to="почта@xn--e1afmkfd.example")
 
 
-@pytest.mark.parametrize("url", ["http://news.example.org/u", "javascript:alert(1)", "https://", "https://a.example/x y", "https://a.example/<x>"])
+@pytest.mark.parametrize(
+    "url", ["http://news.example.org/u", "javascript:alert(1)", "https://", "https://a.example/x y", "https://a.example/<x>"]
+)
 def test_only_https_urls_are_let_through(url: str) -> None:
     with pytest.raises(ValueError, match="List-Unsubscribe"):
         url_value("List-Unsubscribe", url)
@@ -175,7 +177,10 @@ def test_plain_http_is_for_this_machine_alone() -> None:
 
 
 def test_a_path_in_another_script_is_percent_encoded() -> None:
-    assert url_value("Archived-At", "https://a.example/новости?x=1%20") == "<https://a.example/%D0%BD%D0%BE%D0%B2%D0%BE%D1%81%D1%82%D0%B8?x=1%20>"
+    assert (
+        url_value("Archived-At", "https://a.example/новости?x=1%20")
+        == "<https://a.example/%D0%BD%D0%BE%D0%B2%D0%BE%D1%81%D1%82%D0%B8?x=1%20>"
+    )
 
 
 @pytest.mark.parametrize("message_id", ["", "x", "x@y@z z", "<x@y", "x@y>\r\n"])

@@ -48,9 +48,7 @@ def test_sections_in_order_one_a_kind() -> None:
 @given(title=st.text(), headings=st.lists(st.text(alphabet=st.characters(categories=("L", "P", "S", "Zs")), min_size=1).filter(str.strip)))
 def test_it_parses_without_errors(title: str, headings: list[str]) -> None:
     paper = newsletter(dict.fromkeys(headings, "plain"))
-    issue, problems = parse_draft(
-        skeleton(paper, title, DAY), file="f", id=IssueId("weekly", DAY, "x"), newsletter=paper, authors={"desk"}
-    )
+    issue, problems = parse_draft(skeleton(paper, title, DAY), file="f", id=IssueId("weekly", DAY, "x"), newsletter=paper, authors={"desk"})
     assert not has_errors(problems)
     assert issue is not None
 

@@ -64,7 +64,7 @@ def open_office(root: Path, clock: SetClock) -> Iterator[Callable[..., Office]]:
         inbox = start_in_thread(root / "var" / "sandbox.db", faults=parse_faults(faults), now=clock)
         stops.append(inbox.stop)
         sender = app.open_sender(app.load_settings(root, {"BRIEFING_SANDBOX_BASE_URL": inbox.url, **environment}), clock)
-        stops.extend((sender.provider.close, sender.engine.dispose))
+        stops.append(sender.close)
         return Office(sender, inbox, clock)
 
     yield open_

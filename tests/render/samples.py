@@ -6,6 +6,7 @@ import io
 from datetime import date
 from functools import cache
 
+from jinja2 import Environment
 from PIL import Image
 
 from pipeline.core.edition import Edition, Picture
@@ -309,6 +310,12 @@ def photos() -> dict[str, Picture]:
     return {"mara": prepare_picture(drawn(400, 400, colour="#7a4b3a"), "mara")}
 
 
+@cache
+def _templates() -> Environment:
+    """The packaged templates, compiled once."""
+    return open_templates()
+
+
 def edition(issue: Issue = RICH, *, newsletter: Newsletter = NEWSLETTER, next_issue: str | None = "December 9") -> Edition:
     """The edition of a sample with the packaged templates."""
     built, _ = build_edition(
@@ -320,6 +327,6 @@ def edition(issue: Issue = RICH, *, newsletter: Newsletter = NEWSLETTER, next_is
         pictures=pictures(),
         author_photos=photos(),
         next_issue=next_issue,
-        environment=open_templates(),
+        environment=_templates(),
     )
     return built

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import socket
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.edition import Edition, content_of
-from pipeline.core.issue import Issue, Link, Section, SectionKind, plain
+from pipeline.core.issue import Figure, Issue, Link, Section, SectionKind, plain
 from pipeline.render.edition import missing_pictures
 from pipeline.render.page import legal_notice
 from tests.render import samples
@@ -156,7 +157,7 @@ def test_headings_begin_with_one_h1_and_skip_no_level(part: str, issue: Issue) -
     levels = [int(level) for level in re.findall(r"<h([1-6])\b", getattr(samples.edition(issue), part))]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
 
 
 def test_right_to_left_turns_sides_and_leaves_english_alone() -> None:
@@ -180,7 +181,7 @@ def test_stories_written_in_any_way_become_one_numbered_list() -> None:
     assert html.count("<ol") == 1
 
 
-@pytest.mark.parametrize("language, found", [("ru", "ru"), ("ru-KZ", "ru"), ("en", "en"), ("zh", "en"), ("ug", "en")])
+@pytest.mark.parametrize(("language", "found"), [("ru", "ru"), ("ru-KZ", "ru"), ("en", "en"), ("zh", "en"), ("ug", "en")])
 def test_the_legal_notice_speaks_the_readers_language_if_it_can(language: str, found: str) -> None:
     notice = legal_notice(samples.NEWSLETTER, language, samples.PLAIN_MEDIUM)
     assert notice is not None
@@ -231,7 +232,7 @@ def test_no_character_of_a_draft_becomes_markup(words: str) -> None:
 
     def issue(value: str) -> Issue:
         link = Link("https://example.org/x", (samples.t(value),))
-        figure = replace(samples.OPENING[2], src="ferry.png", alt=value, caption=value, credit=value)
+        figure = Figure(src="ferry.png", alt=value, caption=value, credit=value, line=1)
         blocks = (samples.para(value, link, label=value), figure, samples.para(value))
         section = Section(kind=SectionKind.PLAIN, title=(samples.t(value),), blocks=blocks, line=1)
         return replace(samples.RICH, title=value, subject=value, preheader=value, opening=(), sections=(section,), topics=(value,))

@@ -62,7 +62,7 @@ def test_text_chunks_of_a_png_go_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "orientation, size, corner",
+    ("orientation", "size", "corner"),
     [(1, (300, 200), (20, 20)), (3, (300, 200), (280, 180)), (6, (200, 300), (180, 20)), (8, (200, 300), (20, 280))],
 )
 def test_a_turned_photo_stands_upright(orientation: int, size: tuple[int, int], corner: tuple[int, int]) -> None:
@@ -134,7 +134,7 @@ def bomb() -> bytes:
 
 
 @pytest.mark.parametrize(
-    "data, reason",
+    ("data", "reason"),
     [
         (b"", "no picture"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no picture"),

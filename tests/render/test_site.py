@@ -165,7 +165,7 @@ def test_our_own_accent_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "language, expected",
+    ("language", "expected"),
     [
         ("en", "ltr"),
         ("ug", "rtl"),

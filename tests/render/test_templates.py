@@ -54,7 +54,7 @@ def test_words_are_overridden_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text, line, message",
+    ("text", "line", "message"),
     [
         ("<p>\n{% if %}\n</p>", 2, "expression"),
         ("<p>\n\n{{ page.nonsense }}</p>", 3, "nonsense"),

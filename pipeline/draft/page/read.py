@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.draft.page import shapes
-from pipeline.draft.page.write import apply_pictures, body, dashed, excerpt, plan_pictures, to_draft
 from pipeline.draft.page.lines import read_pieces
 from pipeline.draft.page.outline import sort_body, sort_furniture, sort_head, sort_tail
 from pipeline.draft.page.roles import Sheet, sort_boxes, sort_captions, sort_doubles
@@ -25,6 +24,7 @@ from pipeline.draft.page.values import (
     PicturePlan,
     Role,
 )
+from pipeline.draft.page.write import apply_pictures, body, dashed, excerpt, plan_pictures, to_draft
 from pipeline.errors import Refusal
 
 __all__ = [

@@ -50,7 +50,7 @@ def create_preview(root: Path, load: Callable[[], Desk], reference: str | None =
     """The preview of the newsroom at ``root``: of one issue (an id or a path), or with a list of drafts first.
 
     ``load`` opens the newsroom and is called again after every change, so that configuration is live too; it may raise
-    ConfigurationError, which is shown. ``app.state.close`` must be called when the server begins to stop.
+    ConfigurationError, which is shown. ``app.state.close`` ends the streams; ``pipeline.serving`` calls it when it stops.
     """
     folders = dict.fromkeys((root / "issues", root / "config", root / "templates", newsroom.packaged() / "templates"))
     preview = _Preview(Workbench(root, load), Pages(), Watch(folders), reference)
@@ -88,6 +88,7 @@ def _routes(preview: _Preview) -> list[Route]:
         Route("/preview.js", bound(_asset)),
         Route(f"/events/{issue}", bound(_events)),
         Route(f"/issues/{issue}", bound(_issue)),
+        Route(f"/issues/{issue}/", bound(_issue)),
         Route(f"{FRAMES}/media/{{name}}", bound(_file)),
         Route(f"{FRAMES}/{{name}}.css", bound(_file)),
         Route(f"{FRAMES}/{issue}/", bound(_web_frame)),
@@ -126,11 +127,10 @@ async def _frame(preview: _Preview, request: Request) -> Response:
     look, view = await _look(preview, request), request.path_params["view"]
     if look is None or look.rendering is None:
         return await _missing(preview, request)
-    edition = look.rendering.edition
     if view in ("light", "dark"):
-        return _page(links_apart(in_scheme(edition.html, view)), guards=frame_guards("'unsafe-inline'"))
+        return _page(links_apart(in_scheme(look.rendering.edition.html, view)), guards=frame_guards("'unsafe-inline'"))
     if view == "text":
-        return _page(preview.pages.text(edition), guards=frame_guards("'self'"))
+        return _page(preview.pages.text(look.rendering), guards=frame_guards("'self'"))
     return await _missing(preview, request)
 
 
@@ -162,7 +162,8 @@ async def _file(preview: _Preview, request: Request) -> Response:
     found = await run_in_threadpool(preview.bench.file, request.url.path.removeprefix(f"{FRAMES}/"))
     if found is None:
         return await _missing(preview, request)
-    return Response(found[0], media_type=found[1], headers=dict(PAGE_GUARDS))
+    # Named after their content: asked for once, they make the next frame come sooner.
+    return Response(found[0], media_type=found[1], headers=PAGE_GUARDS | {"Cache-Control": "private, max-age=86400, immutable"})
 
 
 async def _asset(preview: _Preview, request: Request) -> Response:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pipeline.core.edition import Edition
 from pipeline.core.problem import Severity
-from pipeline.web.preview.workbench import Fault, Listed, Look
+from pipeline.web.preview.workbench import Fault, Listed, Look, Rendering
 
 CLIPPED_AT = 102 * 1024
 """Octets of HTML beyond which Gmail hides the rest of a mail behind a link."""
@@ -67,9 +66,9 @@ class Pages:
             sizes=_sizes(look), version=look.version, events=f"/events/{look.id}",
         )  # fmt: skip
 
-    def text(self, edition: Edition) -> str:
+    def text(self, rendering: Rendering) -> str:
         """The plain text part as a page."""
-        return self._render("text.html", edition=edition)
+        return self._render("text.html", edition=rendering.edition, text=rendering.text)
 
     def fault(self, fault: Fault, version: str) -> str:
         """Why there is nothing to show."""
@@ -89,7 +88,7 @@ def _sizes(look: Look) -> list[tuple[str, str, bool]]:
     if look.rendering is None:
         return []
     edition = look.rendering.edition
-    html, text = len(edition.html.encode()), len(edition.text.encode())
+    html, text = len(edition.html.encode()), len(look.rendering.text.encode())
     count = len(edition.pictures)
     pictures = f"{_kilobytes(look.rendering.pictures_size)} in {count} {'file' if count == 1 else 'files'}"
     return [("HTML", _kilobytes(html), html > CLIPPED_AT), ("Plain text", _kilobytes(text), False), ("Pictures", pictures, False)]

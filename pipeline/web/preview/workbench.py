@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
+from jinja2 import Environment
+
 from pipeline import newsroom
 from pipeline.core.edition import Edition, Picture
 from pipeline.core.issue import IssueId
@@ -43,6 +45,8 @@ class Rendering:
     files: dict[str, tuple[bytes, str]]
     #: Body and media type, by the path below the preview's base address.
     pictures_size: int
+    text: str
+    #: The plain text part with the newsroom's own address, which is part of what its reader sees.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +79,7 @@ class Workbench:
         self._root = root
         self._load = load
         self._looks: dict[str, Look] = {}
+        self._templates: tuple[tuple[Path, ...], Environment] | None = None
         self._lock = Lock()
 
     def version(self, id: IssueId | None) -> str:
@@ -119,14 +124,25 @@ class Workbench:
                 del self._looks[next(iter(self._looks))]
             return before
 
+    def _desk(self) -> Desk:
+        """The newsroom, loaded anew but for compiled templates, which notice by themselves when their file changes.
+
+        They do not notice a file that comes to stand before theirs, so a new set of files means a new environment.
+        """
+        desk, present = self._load(), tuple(_files((self._root / "templates").rglob("*")))
+        if self._templates is None or self._templates[0] != present:
+            self._templates = present, desk.environment
+        return replace(desk, environment=self._templates[1])
+
     def _fresh(self, id: IssueId, base_url: str, version: str, before: Look | None) -> Look:
         problems: tuple[Problem, ...] = ()
         rendering, fault = None, None
         try:
-            desk = _below(self._load(), base_url)
+            loaded = self._desk()
+            desk, public = _below(loaded, base_url), loaded.settings.newsroom.base_url
             draft = drafts.read(desk, str(id))
             problems = draft.problems
-            rendering = _render(desk, draft) if draft.sound else None
+            rendering = _render(desk, draft, public) if draft.sound else None
         except BriefingError as error:
             fault = Fault(error.message, error.hint)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end an editor's preview either
@@ -164,11 +180,12 @@ def _below(desk: Desk, base_url: str) -> Desk:
     return replace(desk, settings=settings)
 
 
-def _render(desk: Desk, draft: drafts.Draft) -> Rendering:
+def _render(desk: Desk, draft: drafts.Draft, public_url: str) -> Rendering:
     edition, pictures = drafts.render(desk, draft)
     name, css = site_css(desk.environment, desk.settings.newsletter(edition.newsletter).brand)
     files = {f"media/{picture.name}": (picture.data, picture.media_type) for picture in pictures}
-    return Rendering(edition=edition, files=files | {name: (css, "text/css")}, pictures_size=_weight(pictures))
+    text = edition.text.replace(desk.settings.newsroom.base_url, public_url)
+    return Rendering(edition=edition, files=files | {name: (css, "text/css")}, pictures_size=_weight(pictures), text=text)
 
 
 def _weight(pictures: tuple[Picture, ...]) -> int:

@@ -21,69 +21,83 @@ from pipeline.web.public.pages import Pages
 ANSWER_AFTER_S = 0.25
 """A typed address is answered after this time, on the list or not: a write takes longer than finding nothing to write."""
 
+TOO_MANY = "We are getting too many requests just now, so nothing has been changed. Please try again in a minute."
+BAD_LINK = ("This link does not work any more", "It may be very old, or part of it was lost on the way. Nothing has been changed.")
+
 Handler = Callable[[Request, Newsletter], Awaitable[Response]]
 
 
 def routes(station: Station, pages: Pages, gate: Floodgate) -> list[Route]:
     """The routes under ``/leave/``."""
+    desk = _Leaving(station, pages, gate)
+    methods = ["GET", "POST"]
+    return [
+        Route("/leave/{newsletter}", desk.endpoint(desk.ask_address, desk.leave_by_address), methods=methods),
+        Route("/leave/{newsletter}/{token:path}", desk.endpoint(desk.ask_once, desk.leave_by_link), methods=methods),
+    ]
 
-    async def ask_address(request: Request, newsletter: Newsletter) -> Response:
-        return pages.leave(request, newsletter, by_link=False)
 
-    async def leave_by_address(request: Request, newsletter: Newsletter) -> Response:
-        if not gate.admits(request.client.host if request.client else None):
-            notice = "We are getting too many requests just now, so nothing has been changed. Please try again in a minute."
-            page = pages.leave(request, newsletter, by_link=False, notice=notice, status=429)
-            page.headers["Retry-After"] = "60"
-            return page
-        address = await _field(request, "address")
-        answer_at = station.monotonic() + ANSWER_AFTER_S
-        await run_in_threadpool(readers.leave_by_address, station, newsletter.id, address)
-        await asyncio.sleep(max(0.0, answer_at - station.monotonic()))
-        return pages.left(request, newsletter, by_link=False)
+class _Leaving:
+    """The handlers, and what they share."""
 
-    async def ask_once(request: Request, newsletter: Newsletter) -> Response:
-        token = request.path_params["token"]
-        if not token:
-            return pages.leave(request, newsletter, by_link=False)
-        if open_leave_token(station.leave_key, token, newsletter.id, station.clock()) is None:
-            return _bad_link(pages, request, newsletter)
-        return pages.leave(request, newsletter, by_link=True)
+    def __init__(self, station: Station, pages: Pages, gate: Floodgate) -> None:
+        self._station = station
+        self._pages = pages
+        self._gate = gate
 
-    async def leave_by_link(request: Request, newsletter: Newsletter) -> Response:
-        token = request.path_params["token"]
-        if not token:
-            return await leave_by_address(request, newsletter)
-        if await _field(request, "List-Unsubscribe") != "One-Click":
-            # The pair is what tells a wish to leave from a machine that posts to whatever it finds (RFC 8058, 3.2).
-            return pages.leave(request, newsletter, by_link=True, notice="Nothing has been changed yet.", status=400)
-        if not await run_in_threadpool(readers.leave_by_token, station, newsletter.id, token):
-            return _bad_link(pages, request, newsletter)
-        return pages.left(request, newsletter, by_link=True)
+    def endpoint(self, get: Handler, post: Handler) -> Callable[[Request], Awaitable[Response]]:
+        """An endpoint that finds the newsletter first, and names the request for the log."""
 
-    def of_newsletter(get: Handler, post: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            newsletter = station.settings.newsletters.get(request.path_params["newsletter"])
+            newsletter = self._station.settings.newsletters.get(request.path_params["newsletter"])
             request.scope[SHOWN] = f"/leave/{newsletter.id if newsletter else '?'}{'/...' if request.path_params.get('token') else ''}"
             if newsletter is None:
-                return pages.trouble(request, 404, "There is no such newsletter", "Please check the address, or begin at our front page.")
+                return self._pages.trouble(
+                    request, 404, "There is no such newsletter", "Please check the address, or begin at our front page."
+                )
             return await (post if request.method == "POST" else get)(request, newsletter)
 
         return endpoint
 
-    methods = ["GET", "POST"]
-    return [
-        Route("/leave/{newsletter}", of_newsletter(ask_address, leave_by_address), methods=methods),
-        Route("/leave/{newsletter}/{token:path}", of_newsletter(ask_once, leave_by_link), methods=methods),
-    ]
+    async def ask_address(self, request: Request, newsletter: Newsletter) -> Response:
+        """The generic page, which is what a mail's body links to."""
+        return self._pages.leave(request, newsletter, by_link=False)
 
+    async def leave_by_address(self, request: Request, newsletter: Newsletter) -> Response:
+        """Acts on a typed address; one answer for everybody, by text and by time (OWASP ASVS 6.3.8)."""
+        if not self._gate.admits(request.client.host if request.client else None):
+            page = self._pages.leave(request, newsletter, by_link=False, notice=TOO_MANY, status=429)
+            page.headers["Retry-After"] = "60"
+            return page
+        address = await _field(request, "address")
+        answer_at = self._station.monotonic() + ANSWER_AFTER_S
+        await run_in_threadpool(readers.leave_by_address, self._station, newsletter.id, address)
+        await asyncio.sleep(max(0.0, answer_at - self._station.monotonic()))
+        return self._pages.left(request, newsletter, by_link=False)
 
-def _bad_link(pages: Pages, request: Request, newsletter: Newsletter) -> Response:
-    return pages.trouble(
-        request, 404, "This link does not work any more",
-        "It may be very old, or part of it was lost on the way. Nothing has been changed.",
-        newsletter=newsletter,
-    )  # fmt: skip
+    async def ask_once(self, request: Request, newsletter: Newsletter) -> Response:
+        """The page behind a mail's own link; scanners follow links, so it changes nothing."""
+        token = request.path_params["token"]
+        if not token:
+            return await self.ask_address(request, newsletter)
+        if open_leave_token(self._station.leave_key, token, newsletter.id, self._station.clock()) is None:
+            return self._bad_link(request, newsletter)
+        return self._pages.leave(request, newsletter, by_link=True)
+
+    async def leave_by_link(self, request: Request, newsletter: Newsletter) -> Response:
+        """The button of that page, and the one of a mail program (RFC 8058)."""
+        token = request.path_params["token"]
+        if not token:
+            return await self.leave_by_address(request, newsletter)
+        if await _field(request, "List-Unsubscribe") != "One-Click":
+            # The pair is what tells a wish to leave from a machine that posts to whatever it finds (RFC 8058, 3.2).
+            return self._pages.leave(request, newsletter, by_link=True, notice="Nothing has been changed yet.", status=400)
+        if not await run_in_threadpool(readers.leave_by_token, self._station, newsletter.id, token):
+            return self._bad_link(request, newsletter)
+        return self._pages.left(request, newsletter, by_link=True)
+
+    def _bad_link(self, request: Request, newsletter: Newsletter) -> Response:
+        return self._pages.trouble(request, 404, *BAD_LINK, newsletter=newsletter)
 
 
 async def _field(request: Request, name: str) -> str:

@@ -51,7 +51,8 @@ class Pages:
         self._desk = desk
         self._sheets: dict[str, bytes] = {}
         self._css = {id: self._keep(*site_css(self._env, one.brand)) for id, one in desk.settings.newsletters.items()}
-        self._css[""] = self._keep(*site_css(self._env))
+        first = next(iter(desk.settings.newsletters.values()), None)  # its colours are the front page's too
+        self._css[""] = self._keep(*site_css(self._env, first.brand if first else None))
         forms = read(self._env, "web/forms.css").encode()
         self._forms = self._keep(f"forms-{hashlib.sha256(forms).hexdigest()[:12]}.css", forms)
 
