@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 
 from pipeline.core.issue import IssueId
@@ -29,10 +30,10 @@ class Imported:
     def report_lines(self) -> list[str]:
         """The report for people: taken, then dropped, each with its lines."""
         lines = [f"Headline: {self.page.title}"]
-        lines += [
-            f"  took     {_span(item.first_line, item.last_line)}  {item.kind}{': ' + item.note if item.note else ''}"
-            for item in self.page.taken
-        ]
+        for kind, run in groupby(self.page.taken, key=lambda item: (item.kind, item.note)):
+            items = list(run)
+            what = f"{len(items)} {kind[0]}s" if len(items) > 1 else kind[0] + (f": {kind[1]}" if kind[1] else "")
+            lines.append(f"  took     {_span(items[0].first_line, items[-1].last_line)}  {what}")
         lines += [f"  dropped  {_span(item.first_line, item.last_line)}  {item.kind}: {item.note}" for item in self.page.dropped]
         if self.page.byline:
             lines.append(f"The page names {self.page.byline} as its author; the draft has the newsletter's default author.")

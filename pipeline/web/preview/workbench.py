@@ -20,6 +20,8 @@ from pipeline.core.problem import Problem
 from pipeline.errors import BriefingError
 from pipeline.flow import drafts
 from pipeline.flow.context import Desk
+from pipeline.flow.rendering import size_problems
+from pipeline.newsroom import shown
 from pipeline.render.web import site_css
 
 KEPT = 8
@@ -142,7 +144,9 @@ class Workbench:
             desk, public = _below(loaded, base_url), loaded.settings.newsroom.base_url
             draft = drafts.read(desk, str(id))
             problems = draft.problems
-            rendering = _render(desk, draft, public) if draft.sound else None
+            if draft.sound:
+                rendering = _render(desk, draft, public)
+                problems += size_problems(rendering.edition, shown(draft.path, self._root))
         except BriefingError as error:
             fault = Fault(error.message, error.hint)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end an editor's preview either
