@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from pipeline.cli.door import Json, err, out, print_json
+from pipeline.cli.door import Json, command, err, out, print_json
 from pipeline.core.campaign import CampaignState
 from pipeline.errors import Refusal
 
@@ -56,12 +56,12 @@ def demo(
             say(f"   Preview         {stage.preview_url}/issues/{coming.issue_id}/")
             say(f"   Sandbox inbox   {stage.inbox.url}/")
             if once:
-                say(f"   See them again: briefing --newsroom {directory} serve")
+                say(f"   See them again: {command()} --newsroom {directory} serve")
             else:
                 say("   Ctrl-C ends the demo.")
                 threading.Event().wait()
             if final.campaign.state is not CampaignState.SENT:
-                raise Refusal(f"the send ended as {final.campaign.state}", hint=f"See: briefing --newsroom {directory} status")
+                raise Refusal(f"the send ended as {final.campaign.state}", hint=f"See: {command()} --newsroom {directory} status")
     except KeyboardInterrupt:
         err.print("\nThe demo has ended; its newsroom stays.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -120,6 +121,11 @@ def progress(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=err, transient=False) as bar:
         task = bar.add_task(label, total=total)
         yield lambda done: bar.update(task, completed=done)
+
+
+def command() -> str:
+    """What a person types to run us here: ``briefing``, or its path when it is not on theirs."""
+    return "briefing" if shutil.which("briefing") else os.path.relpath(sys.argv[0])
 
 
 def who(name: str | None) -> str:

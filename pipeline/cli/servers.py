@@ -21,8 +21,11 @@ from pipeline.settings import Settings
 # Servers and worker are loaded inside the commands that run them: every other command starts twice as fast without them.
 
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
-Port = Annotated[int, typer.Option(help="The port to listen on.")]
+Port = Annotated[int | None, typer.Option(help="The port to listen on; default: base_url's if that is on this machine, else 8000.")]
 FaultSpec = Annotated[str, typer.Option("--faults", metavar="SPEC", help="Faults to play, e.g. latency=200ms,429=0.1,drop-after=1x.")]
+
+
+DEFAULT_PORT = 8000
 
 
 def register(cli: typer.Typer) -> None:
@@ -31,7 +34,7 @@ def register(cli: typer.Typer) -> None:
         cli.command(command.__name__)(command)
 
 
-def serve(context: typer.Context, host: Host = "127.0.0.1", port: Port = 8000, faults: FaultSpec = "") -> None:
+def serve(context: typer.Context, host: Host = "127.0.0.1", port: Port = None, faults: FaultSpec = "") -> None:
     """Run everything in one process: worker, archive, and the sandbox if it is the provider. Ctrl-C stops it."""
     from pipeline.serving import start_app
     from pipeline.web.public import create_public
@@ -40,7 +43,7 @@ def serve(context: typer.Context, host: Host = "127.0.0.1", port: Port = 8000, f
     with ExitStack() as stack:
         if sender.provider.name == "sandbox":
             start_own_sandbox(sender.settings, faults, stack)
-        running = start_app(create_public(sender), host, port, next_free=True, name="archive")
+        running = start_app(create_public(sender), host, port or _port_of(sender.settings), next_free=True, name="archive")
         stack.callback(running.stop)
         out.print(f"Archive: {running.url}/", markup=False)
         if running.url != sender.settings.newsroom.base_url:
@@ -49,14 +52,14 @@ def serve(context: typer.Context, host: Host = "127.0.0.1", port: Port = 8000, f
         run_worker(sender)
 
 
-def web(context: typer.Context, host: Host = "127.0.0.1", port: Port = 8000) -> None:
+def web(context: typer.Context, host: Host = "127.0.0.1", port: Port = None) -> None:
     """Serve the archive and the pages on which readers leave. Ctrl-C stops it."""
     from pipeline.serving import serve_app
     from pipeline.web.public import create_public
 
     station = door(context).station()
     ready = lambda url: out.print(f"Archive: {url}/   (Ctrl-C stops it)", markup=False)  # noqa: E731
-    serve_app(create_public(station), host, port, name="archive", ready=ready)
+    serve_app(create_public(station), host, port or _port_of(station.settings), name="archive", ready=ready)
 
 
 def worker(context: typer.Context) -> None:
@@ -74,6 +77,12 @@ def sandbox(context: typer.Context, faults: FaultSpec = "") -> None:
     spec = parse_faults(faults)
     ready = lambda url: out.print(f"Sandbox inbox: {url}/   (Ctrl-C stops it)", markup=False)  # noqa: E731
     serve_sandbox(sandbox_store(settings), host, port, spec, api_key=table.get("api_key", DEFAULT_API_KEY), ready=ready)
+
+
+def _port_of(settings: Settings) -> int:
+    """Where links in mails of this newsroom lead, if they lead to this machine."""
+    parts = urlsplit(settings.newsroom.base_url)
+    return parts.port if parts.scheme == "http" and parts.port else DEFAULT_PORT
 
 
 def sandbox_store(settings: Settings) -> Path:

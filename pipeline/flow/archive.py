@@ -9,7 +9,17 @@ from pathlib import Path
 from pipeline.core.edition import Edition
 from pipeline.files import write_file
 from pipeline.flow.context import Station
-from pipeline.render.site import FeedEntry, IssueEntry, NewsletterEntry, front_css, render_feed, render_front, render_newsletter
+from pipeline.render.site import (
+    FeedEntry,
+    IssueEntry,
+    NewsletterEntry,
+    front_css,
+    render_feed,
+    render_front,
+    render_newsletter,
+    render_robots,
+    render_sitemap,
+)
 from pipeline.render.web import site_css
 from pipeline.settings import Newsletter
 from pipeline.store import campaigns, editions
@@ -32,7 +42,7 @@ def publish(station: Station, campaign_id: int) -> Path:
         assert campaign is not None
         edition = editions.by_id(connection, campaign.edition_id).edition
     page = _write_issue(station, edition)
-    _write_lists(station, [campaign.newsletter])
+    _write_lists(station)
     return page
 
 
@@ -45,7 +55,7 @@ def build(station: Station, progress: Callable[[int], None] = lambda done: None)
             edition = editions.by_id(connection, campaign.edition_id).edition
         _write_issue(station, edition)
         progress(number)
-    _write_lists(station, list(station.settings.newsletters))
+    _write_lists(station)
     return len(published)
 
 
@@ -55,44 +65,46 @@ def _write_issue(station: Station, edition: Edition) -> Path:
         files = editions.assets(connection, [one.name for one in edition.pictures])
         sheets = editions.style_sheets(connection)
     for one in files:
-        _write_once(place(station) / "media" / one.name, one.data)
+        _write_once(place(station) / "media", one.name, one.data)
     for sheet in sheets:
-        _write_once(place(station) / sheet.name, sheet.data)
+        _write_once(place(station), sheet.name, sheet.data)
     return write_file(place(station) / edition.issue_id / "index.html", edition.web.encode())
 
 
-def _write_once(path: Path, data: bytes) -> None:
+def _write_once(folder: Path, name: str, data: bytes) -> None:
     """A file whose name is made from its content: if one of that length is there, it is the same."""
+    path = folder / name
     if not path.exists() or path.stat().st_size != len(data):
         write_file(path, data)
 
 
-def _write_lists(station: Station, changed: list[str]) -> None:
-    """The newsletters' pages and feeds, and the front page, which names the latest of each."""
-    environment, newsroom = station.environment, station.settings.newsroom
-    entries: list[NewsletterEntry] = []
-    for newsletter in station.settings.newsletters.values():
-        issues, feed = _issues(station, newsletter)
-        entries.append(NewsletterEntry(newsletter=newsletter, latest=tuple(issues[:LATEST])))
-        if newsletter.id not in changed:
-            continue
-        name, css = site_css(environment, newsletter.brand)
-        _write_once(place(station) / name, css)
-        page = render_newsletter(environment, newsletter=newsletter, newsroom_name=newsroom.name, base_url=newsroom.base_url, issues=issues)
-        atom = render_feed(
-            environment,
-            newsletter=newsletter,
-            newsroom_name=newsroom.name,
-            base_url=newsroom.base_url,
-            entries=feed,
-            updated=_since(feed, station),
-        )
-        write_file(place(station) / newsletter.id / "feed.xml", atom.encode())
-        write_file(place(station) / newsletter.id / "index.html", page.encode())
-    name, css = front_css(environment, entries)
-    _write_once(place(station) / name, css)
+def _write_lists(station: Station) -> None:
+    """What names the issues: every newsletter's page and feed, the front page, the sitemap."""
+    newsroom, environment = station.settings.newsroom, station.environment
+    entries = [NewsletterEntry(newsletter=one, latest=_write_newsletter(station, one)) for one in station.settings.newsletters.values()]
+    _write_once(place(station), *front_css(environment, entries))
     front = render_front(environment, newsroom_name=newsroom.name, base_url=newsroom.base_url, newsletters=entries)
+    with reading(station.engine) as connection:
+        stands = [(one.issue_id, one.published_at) for one in campaigns.published(connection) if one.published_at is not None]
+    sitemap = render_sitemap(base_url=newsroom.base_url, newsletters=list(station.settings.newsletters), issues=stands)
+    write_file(place(station) / "sitemap.xml", sitemap.encode())
+    write_file(place(station) / "robots.txt", render_robots(base_url=newsroom.base_url).encode())
     write_file(place(station) / "index.html", front.encode())
+
+
+def _write_newsletter(station: Station, newsletter: Newsletter) -> tuple[IssueEntry, ...]:
+    """A newsletter's page, feed and style sheet; gives its latest issues for the front page."""
+    newsroom, environment = station.settings.newsroom, station.environment
+    issues, feed = _issues(station, newsletter)
+    page = render_newsletter(environment, newsletter=newsletter, newsroom_name=newsroom.name, base_url=newsroom.base_url, issues=issues)
+    atom = render_feed(
+        environment, newsletter=newsletter, newsroom_name=newsroom.name, base_url=newsroom.base_url, entries=feed,
+        updated=_since(feed, station),
+    )  # fmt: skip
+    _write_once(place(station), *site_css(environment, newsletter.brand))
+    write_file(place(station) / newsletter.id / "feed.xml", atom.encode())
+    write_file(place(station) / newsletter.id / "index.html", page.encode())
+    return tuple(issues[:LATEST])
 
 
 def _since(feed: list[FeedEntry], station: Station) -> datetime:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from jinja2 import Environment
+from markupsafe import escape
 
 from pipeline.core.edition import Edition
 from pipeline.render.environment import render
@@ -103,6 +104,21 @@ def _shared_brand(newsletters: Sequence[NewsletterEntry]) -> Brand:
 def front_css(environment: Environment, newsletters: Sequence[NewsletterEntry]) -> tuple[str, bytes]:
     """The style sheet that ``render_front`` names: file name and bytes. Raises TemplateFault."""
     return site_css(environment, _shared_brand(newsletters))
+
+
+def render_sitemap(*, base_url: str, newsletters: Sequence[str], issues: Sequence[tuple[str, datetime]]) -> str:
+    """The sitemap (sitemaps.org 0.9), ``/sitemap.xml``: front page, newsletters, and issues by id with their instants."""
+    top = base_url.rstrip("/")
+    lines = [f"<url><loc>{escape(top)}/</loc></url>"]
+    lines += [f"<url><loc>{escape(top)}/{escape(id)}/</loc></url>" for id in newsletters]
+    lines += [f"<url><loc>{escape(top)}/{escape(id)}/</loc><lastmod>{rfc3339(at)}</lastmod></url>" for id, at in issues]
+    body = "\n".join(lines)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{body}\n</urlset>\n'
+
+
+def render_robots(*, base_url: str) -> str:
+    """``/robots.txt`` (RFC 9309): the archive is for everybody; pages on which readers leave are nobody's business."""
+    return f"User-agent: *\nDisallow: /leave/\n\nSitemap: {base_url.rstrip('/')}/sitemap.xml\n"
 
 
 def render_newsletter(

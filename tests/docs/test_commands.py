@@ -75,7 +75,7 @@ def _mentions(text: str) -> Iterator[str]:
 
 def _faults(mention: str) -> Iterator[str]:
     """What does not exist in ``new NEWSLETTER TITLE --date ...``: the part after ``briefing``."""
-    command, words, known = TREE, mention.split(), _options(TREE) | EVERYWHERE
+    command, words, known = TREE, [word.rstrip(").,;:") for word in mention.split()], _options(TREE) | EVERYWHERE
     while words and words[0].startswith("-"):
         option = words.pop(0)
         if option not in known:

@@ -86,7 +86,7 @@ def _archive(station: Station, pages: Pages) -> Callable[[Request], Awaitable[Re
             if (css := pages.sheet(path)) is not None:
                 return Response(css, media_type="text/css", headers={"Cache-Control": archive.FOREVER})
             request.scope[SHOWN] = "(no such page)"
-            return pages.trouble(request, 404, *(WORDS[404] if path else EMPTY))
+            return pages.trouble(404, *(WORDS[404] if path else EMPTY))
         request.scope[SHOWN] = ascii(f"/{path}")[1:-1]  # it exists, so it is no secret; escaped, so it is one line
         return archive.answer(found, path, request.headers)
 
@@ -96,7 +96,7 @@ def _archive(station: Station, pages: Pages) -> Callable[[Request], Awaitable[Re
 def _refused(pages: Pages) -> Callable[[Request, Exception], Response]:
     def handler(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        page = pages.trouble(request, error.status_code, *WORDS.get(error.status_code, _ELSE))
+        page = pages.trouble(error.status_code, *WORDS.get(error.status_code, _ELSE))
         page.headers.update(error.headers or {})
         return page
 
@@ -108,7 +108,7 @@ def _failed(pages: Pages) -> Callable[[Request, Exception], Response]:
 
     def handler(request: Request, error: Exception) -> Response:
         _log.error("%s (%s)", getattr(error, "message", ""), fault_line(error))
-        page = pages.trouble(request, 503, *DOWN)
+        page = pages.trouble(503, *DOWN)
         page.headers["Retry-After"] = "120"
         return page
 

@@ -53,7 +53,7 @@ class _Leaving:
             request.scope[SHOWN] = f"/leave/{newsletter.id if newsletter else '?'}{'/...' if request.path_params.get('token') else ''}"
             if newsletter is None:
                 return self._pages.trouble(
-                    request, 404, "There is no such newsletter", "Please check the address, or begin at our front page."
+                    404, "There is no such newsletter", "Please check the address, or begin at our front page."
                 )
             return await (post if request.method == "POST" else get)(request, newsletter)
 
@@ -61,19 +61,19 @@ class _Leaving:
 
     async def ask_address(self, request: Request, newsletter: Newsletter) -> Response:
         """The generic page, which is what a mail's body links to."""
-        return self._pages.leave(request, newsletter, by_link=False)
+        return self._pages.leave(newsletter, by_link=False)
 
     async def leave_by_address(self, request: Request, newsletter: Newsletter) -> Response:
         """Acts on a typed address; one answer for everybody, by text and by time (OWASP ASVS 6.3.8)."""
         if not self._gate.admits(request.client.host if request.client else None):
-            page = self._pages.leave(request, newsletter, by_link=False, notice=TOO_MANY, status=429)
+            page = self._pages.leave(newsletter, by_link=False, notice=TOO_MANY, status=429)
             page.headers["Retry-After"] = "60"
             return page
         address = await _field(request, "address")
         answer_at = self._station.monotonic() + ANSWER_AFTER_S
         await run_in_threadpool(readers.leave_by_address, self._station, newsletter.id, address)
         await asyncio.sleep(max(0.0, answer_at - self._station.monotonic()))
-        return self._pages.left(request, newsletter, by_link=False)
+        return self._pages.left(newsletter, by_link=False)
 
     async def ask_once(self, request: Request, newsletter: Newsletter) -> Response:
         """The page behind a mail's own link; scanners follow links, so it changes nothing."""
@@ -82,7 +82,7 @@ class _Leaving:
             return await self.ask_address(request, newsletter)
         if open_leave_token(self._station.leave_key, token, newsletter.id, self._station.clock()) is None:
             return self._bad_link(request, newsletter)
-        return self._pages.leave(request, newsletter, by_link=True)
+        return self._pages.leave(newsletter, by_link=True)
 
     async def leave_by_link(self, request: Request, newsletter: Newsletter) -> Response:
         """The button of that page, and the one of a mail program (RFC 8058)."""
@@ -91,13 +91,13 @@ class _Leaving:
             return await self.leave_by_address(request, newsletter)
         if await _field(request, "List-Unsubscribe") != "One-Click":
             # The pair is what tells a wish to leave from a machine that posts to whatever it finds (RFC 8058, 3.2).
-            return self._pages.leave(request, newsletter, by_link=True, notice="Nothing has been changed yet.", status=400)
+            return self._pages.leave(newsletter, by_link=True, notice="Nothing has been changed yet.", status=400)
         if not await run_in_threadpool(readers.leave_by_token, self._station, newsletter.id, token):
             return self._bad_link(request, newsletter)
-        return self._pages.left(request, newsletter, by_link=True)
+        return self._pages.left(newsletter, by_link=True)
 
     def _bad_link(self, request: Request, newsletter: Newsletter) -> Response:
-        return self._pages.trouble(request, 404, *BAD_LINK, newsletter=newsletter)
+        return self._pages.trouble(404, *BAD_LINK, newsletter=newsletter)
 
 
 async def _field(request: Request, name: str) -> str:

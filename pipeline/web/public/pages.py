@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from jinja2 import Environment
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from pipeline.errors import TemplateFault
@@ -24,7 +24,7 @@ _log = logging.getLogger("pipeline.web")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
-    """Where a page's links lead, relative to itself: the same page works behind any prefix of the public address."""
+    """Where a page's links lead, as paths on the public host."""
 
     front: str
     newsletter: str
@@ -49,6 +49,8 @@ class Pages:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        # Absolute paths below the public address: a relative one depends on whether its page was asked for with a slash.
+        self._top = urlsplit(desk.settings.newsroom.base_url).path.rstrip("/") + "/"
         self._sheets: dict[str, bytes] = {}
         self._css = {id: self._keep(*site_css(self._env, one.brand)) for id, one in desk.settings.newsletters.items()}
         first = next(iter(desk.settings.newsletters.values()), None)  # its colours are the front page's too
@@ -68,20 +70,20 @@ class Pages:
         """A style sheet of these pages: they must look right before the archive was ever built."""
         return self._sheets.get(name)
 
-    def leave(self, request: Request, newsletter: Newsletter, *, by_link: bool, notice: str = "", status: int = 200) -> Response:
+    def leave(self, newsletter: Newsletter, *, by_link: bool, notice: str = "", status: int = 200) -> Response:
         """The page that asks: for an address, or (``by_link``) for one press of a button."""
-        return self._page(request, "web/leave.html", newsletter, status, by_link=by_link, notice=notice)
+        return self._page("web/leave.html", newsletter, status, by_link=by_link, notice=notice)
 
-    def left(self, request: Request, newsletter: Newsletter, *, by_link: bool) -> Response:
+    def left(self, newsletter: Newsletter, *, by_link: bool) -> Response:
         """The page that says it is done. For a typed address it is the same whatever was typed."""
-        return self._page(request, "web/leave_done.html", newsletter, 200, by_link=by_link)
+        return self._page("web/leave_done.html", newsletter, 200, by_link=by_link)
 
-    def trouble(self, request: Request, status: int, title: str, *paragraphs: str, newsletter: Newsletter | None = None) -> Response:
+    def trouble(self, status: int, title: str, *paragraphs: str, newsletter: Newsletter | None = None) -> Response:
         """A page that says why there is nothing here; with a newsletter, it leads on to that one's page for leaving."""
-        return self._page(request, "web/not_found.html", newsletter, status, title=title, paragraphs=paragraphs)
+        return self._page("web/not_found.html", newsletter, status, title=title, paragraphs=paragraphs)
 
-    def _page(self, request: Request, template: str, newsletter: Newsletter | None, status: int, **values: object) -> Response:
-        up = upwards(request)
+    def _page(self, template: str, newsletter: Newsletter | None, status: int, **values: object) -> Response:
+        up = self._top
         css = up + self._css["" if newsletter is None else newsletter.id]
         page = self._surroundings(newsletter, up)
         try:
@@ -93,9 +95,8 @@ class Pages:
 
     def _surroundings(self, newsletter: Newsletter | None, up: str) -> PublicPage:
         name = self._desk.settings.newsroom.name
-        front = up or "./"
         if newsletter is None:
-            return PublicPage(newsroom=name, link=Links(front=front, newsletter=front, feed="", leave=""))
+            return PublicPage(newsroom=name, link=Links(front=up, newsletter=up, feed="", leave=""))
         own = f"{up}{newsletter.id}"
         return PublicPage(
             newsroom=name,
@@ -103,14 +104,8 @@ class Pages:
             tagline=newsletter.tagline,
             reply_to=newsletter.reply_to,
             postal_address=tuple(line.strip() for line in newsletter.postal_address.splitlines() if line.strip()),
-            link=Links(front=front, newsletter=f"{own}/", feed=f"{own}/feed.xml", leave=f"{up}leave/{newsletter.id}"),
+            link=Links(front=up, newsletter=f"{own}/", feed=f"{own}/feed.xml", leave=f"{up}leave/{newsletter.id}"),
         )
-
-
-def upwards(request: Request) -> str:
-    """The relative way from a request's path to the top of the site: ``../`` for each folder it lies in."""
-    path: str = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    return "../" * (path.count("/") - 1)
 
 
 def _plain(template: str, status: int) -> str:
