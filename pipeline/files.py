@@ -1,9 +1,11 @@
-"""Writing files whole or not at all."""
+"""Writing files whole or not at all, and holding one so that nobody else does."""
 
 from __future__ import annotations
 
+import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.errors import DiskFault, Refusal
@@ -45,3 +47,32 @@ def write_new(path: Path, data: bytes) -> Path:
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+@contextmanager
+def only_one(path: Path | None, said: str) -> Iterator[None]:
+    """Holds an OS lock on a file; the system frees it when its holder dies, however it dies. None: nothing to hold.
+
+    Raises Refusal with what is ``said`` when another process holds it.
+    """
+    if path is None:
+        yield
+        return
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Refusal(said, hint="One is enough for one machine; stop the other one first.") from None
+        yield
+
+
+def is_held(path: Path) -> bool:
+    """Whether another process holds the lock of ``only_one`` on a file."""
+    if not path.exists():
+        return False
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False

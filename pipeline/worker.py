@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.date import DateTrigger
@@ -19,8 +18,9 @@ from apscheduler.triggers.interval import IntervalTrigger
 from pipeline.core.campaign import CampaignState
 from pipeline.dispatch.base import Dispatcher
 from pipeline.dispatch.local import LocalDispatcher
-from pipeline.errors import BriefingError, Refusal
-from pipeline.flow import campaigns, delivery
+from pipeline.errors import BriefingError
+from pipeline.files import only_one
+from pipeline.flow import archive, campaigns, checkup, delivery
 from pipeline.flow.context import Sender
 from pipeline.store import batches
 from pipeline.store import campaigns as campaign_rows
@@ -48,7 +48,7 @@ class Worker:
 
     def run(self) -> None:
         """Works until ``stop`` is called, then finishes what is in hand."""
-        with _only_worker(self._sender):
+        with only_one(checkup.worker_lock(self._sender), "another worker already runs on this database"):
             self._take_over()
             self._scheduler.add_job(
                 self._tick, IntervalTrigger(seconds=TICK_S), id="tick", coalesce=True, max_instances=1, misfire_grace_time=None
@@ -79,6 +79,8 @@ class Worker:
                 batches.expire_leases(connection, self._sender.clock())
         delivery.sweep(self._sender)
         self._tick()
+        # A predecessor may have died between a page and the lists that name it.
+        self._guarded(lambda: archive.write_lists(self._sender), None)
 
     def _tick(self) -> None:
         def work() -> None:
@@ -113,31 +115,3 @@ class Worker:
         except BriefingError as error:
             log.error("%s %s", error.message, error.hint)
             return otherwise
-
-
-class _only_worker:
-    """An OS lock on a file beside a SQLite database; the system frees it when its holder dies, however it dies."""
-
-    def __init__(self, sender: Sender) -> None:
-        self._path = (
-            Path(sender.engine.url.database + ".worker") if sender.engine.dialect.name == "sqlite" and sender.engine.url.database else None
-        )
-        self._file: IO[str] | None = None
-
-    def __enter__(self) -> None:
-        if self._path is None:
-            return
-        import fcntl
-
-        self._file = self._path.open("a+")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            raise Refusal(
-                "another worker already runs on this database", hint="One worker is enough for one machine; stop the other one first."
-            ) from None
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()

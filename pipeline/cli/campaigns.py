@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 
 import typer
 from rich.live import Live
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.prompt import Prompt
 
 from pipeline.cli.door import Issue, Json, door, err, out, print_json, who
-from pipeline.core.campaign import CampaignState
+from pipeline.core.campaign import BatchState, CampaignState
 from pipeline.core.schedule import Fit, WallTime, parse_when
 from pipeline.errors import Refusal, UsageError
 from pipeline.flow import campaigns, drafts
@@ -92,7 +93,7 @@ def schedule(
     if as_json:
         print_json({"campaign": made.id, "issue": made.issue_id, "due_at": made.due_at, "wall_time": made.wall_time,
                     "time_zone": made.time_zone,
-                    "not_after_s": made.not_after, "if_late": made.if_late})  # fmt: skip
+                    "not_after_s": int(made.not_after.total_seconds()), "if_late": made.if_late})  # fmt: skip
         return
     out.print(f"Campaign {made.id}: {made.issue_id}", markup=False)
     out.print(f"  goes out {_local(made.due_at, zone)}, that is {made.due_at:%A %Y-%m-%d %H:%M} UTC", markup=False)
@@ -185,27 +186,30 @@ def _status_json(one: Status) -> dict[str, object]:
         "submitting": tally.submitting, "sent": tally.sent, "refused": tally.refused, "suppressed": tally.suppressed,
         "in_doubt": tally.in_doubt, "expired": tally.expired,
         "batches": [
-            {"batch": f"{there.id}.{no}", "state": state, "readers": live, "detail": detail} for no, state, live, detail, _ in one.troubled
+            {"batch": str(b.key), "key": b.provider_key, "state": b.state, "readers": b.readers, "detail": b.detail} for b in one.troubled
         ],
     }  # fmt: skip
 
 
 def _print_status(one: Status) -> None:
     there, tally = one.campaign, one.tally
-    out.print(f"Campaign {there.id}  {there.issue_id}  [bold]{there.state}[/]" + (f"  ({there.reason})" if there.reason else ""))
+    out.print(f"Campaign {there.id}  {there.issue_id}  [bold]{there.state}[/]" + (f"  ({escape(there.reason)})" if there.reason else ""))
     if there.audience is None:
         out.print(f"  due {_local(there.due_at, there.time_zone)}, that is {there.due_at:%Y-%m-%d %H:%M} UTC", markup=False)
         return
     names = ("sent", "waiting", "submitting", "refused", "suppressed", "in_doubt", "expired")
     parts = [f"{name.replace('_', ' ')} {getattr(tally, name)}" for name in names if getattr(tally, name) or name == "sent"]
     out.print(f"  {' + '.join(parts)} = {tally.total} of {there.audience} readers", markup=False)
-    for no, state, live, detail, not_before in one.troubled[:MAX_DETAILS]:
-        again = f", again at {not_before:%H:%M:%S} UTC" if state == "planned" else ""
-        out.print(f"  batch {there.id}.{no}: {state.replace('_', ' ')}, {live} readers: {detail}{again}", markup=False)
+    for batch in one.troubled[:MAX_DETAILS]:
+        when = f", key {batch.provider_key}" if batch.state is BatchState.IN_DOUBT else f", again at {batch.not_before:%H:%M:%S} UTC"
+        out.print(f"  batch {batch.key}: {batch.state.replace('_', ' ')}, {batch.readers} readers: {batch.detail}{when}", markup=False)
     if len(one.troubled) > MAX_DETAILS:
         out.print(f"  and {len(one.troubled) - MAX_DETAILS} batches more")
     if tally.in_doubt:
-        out.print(f"  Look for a batch in doubt at the provider, then: briefing resolve {there.id}.N accepted|resend|drop", markup=False)
+        out.print(
+            f"  Look for the key at the provider, then: briefing resolve {there.id}.N accepted|resend|drop",
+            markup=False,
+        )
 
 
 def _watch(station: Station, id: int, *, quiet: bool) -> Status:
@@ -280,5 +284,6 @@ def _local(instant: datetime, zone: str) -> str:
 
 
 def _span(seconds: float) -> str:
-    hours, minutes = divmod(int(seconds) // 60, 60)
-    return " ".join(part for part in (f"{hours} h" if hours else "", f"{minutes} min" if minutes or not hours else "") if part)
+    hours, rest = divmod(int(seconds), 3600)
+    parts = ((hours, "h"), (rest // 60, "min"), (rest % 60, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count) or "0 s"

@@ -19,7 +19,8 @@ from pipeline.newsroom import shown
 
 Newsletter = Annotated[str, typer.Option("--newsletter", help="The newsletter's id (the name of its file in config/newsletters).")]
 Day = Annotated[
-    datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="The issue's date; default: today in the newsletter's zone.")
+    datetime | None,
+    typer.Option("--date", formats=["%Y-%m-%d"], help="Default: the cadence's next day (new), today (import)."),
 ]
 
 
@@ -42,7 +43,7 @@ def new(
 ) -> None:
     """Start a draft from the newsletter's skeleton."""
     desk = door(context).desk()
-    path = drafts.create(desk, newsletter, title, _day(desk, newsletter, day))
+    path = drafts.create(desk, newsletter, title, day.date() if day else drafts.proposed_day(desk, newsletter))
     id, _ = drafts.locate(desk, str(path))
     if as_json:
         print_json({"issue": str(id), "path": path})

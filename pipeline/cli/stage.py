@@ -17,7 +17,7 @@ from pipeline.cli.door import err, progress
 from pipeline.cli.servers import sandbox_store
 from pipeline.core.campaign import CampaignState
 from pipeline.errors import BriefingError, OutsideFault, Refusal
-from pipeline.files import write_file
+from pipeline.files import is_held, write_file
 from pipeline.flow import campaigns, drafts, editions, readers, starter
 from pipeline.flow.campaigns import Status
 from pipeline.flow.context import Sender
@@ -88,21 +88,9 @@ def _clear(directory: Path) -> None:
         return
     if not (directory / MARK).is_file():
         raise Refusal(f"{directory} is not empty and was not laid by a demo", hint="Name another place with --dir.")
-    lock = directory / "var" / "briefing.db.worker"
-    if lock.exists() and _held(lock):
+    if is_held(directory / "var" / "briefing.db.worker"):
         raise Refusal(f"another demo is running in {directory}", hint="Stop it with Ctrl-C, or name another place with --dir.")
     shutil.rmtree(directory)
-
-
-def _held(lock: Path) -> bool:
-    import fcntl
-
-    with lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False
 
 
 def _free_port(port: int) -> int:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Container, Iterable
 from difflib import get_close_matches
 
-from pipeline.core.issue import Block, Issue, IssueId, Paragraph, SectionKind, plain
+from pipeline.core.issue import Block, Issue, IssueId, ListBlock, Paragraph, SectionKind, plain
 from pipeline.core.problem import Problem
 from pipeline.draft.front_matter import FrontMatter, is_control, read_front_matter, split
 from pipeline.draft.markdown import Body, read_body
@@ -19,6 +19,7 @@ PREHEADER_LIMIT = 90
 
 # A full stop after one of these ends no sentence; neither does one after a single letter (initials, "U.S.").
 _ABBREVIATION = re.compile(r"(?:\b[A-Z]|\b(?:Mr|Mrs|Ms|Dr|Prof|St|Gen|Col|Lt|Sgt|Sen|Gov|Rep|Jr|Sr|No|vs|etc|approx|Inc|Ltd))\.$")
+_PROMPT = re.compile(r"(?:\[[^\[\]]+\]\s*)+")
 _SENTENCE_END = re.compile(r"[.!?…؟۔।]+[\"'”’»)\]]*(?=\s+\S)|[。！？]+[」』”’）]*")
 
 
@@ -70,10 +71,32 @@ def parse_draft(
     body = Body((), ())
     if parts.block is not None or parts.body:
         body = read_body(parts.body, parts.body_line, newsletter.sections, findings)
+    _find_prompts(body, findings)
     if not front.readable:
         return None, findings.all()
     issue = _issue(front, body, id, newsletter, (authors, newsletters), findings)
     return issue, findings.all()
+
+
+def _find_prompts(body: Body, findings: Findings) -> None:
+    """Finds what the skeleton left for the writer: a paragraph or a heading that is nothing but words in square brackets."""
+
+    def look(blocks: Iterable[Block]) -> None:
+        for block in blocks:
+            if isinstance(block, Paragraph) and _PROMPT.fullmatch(plain(block.content).strip()):
+                found(block.line)
+            elif isinstance(block, ListBlock):
+                for item in block.items:
+                    look(item)
+
+    def found(line: int) -> None:
+        findings.add("prompt-left", line, "this is a prompt of the skeleton", "Write your own words here, or remove it.")
+
+    look(body.opening)
+    for section in body.sections:
+        if _PROMPT.fullmatch(plain(section.title).strip()):
+            found(section.line)
+        look(section.blocks)
 
 
 def first_sentence(text: str) -> str:

@@ -52,6 +52,7 @@ RULES: dict[str, RuleInfo] = {
     "heading-place": _error("A heading inside a list or a quote opens no section."),
     "section-empty": _warning("A heading with nothing under it is usually a leftover."),
     "body-empty": _error("There is nothing to send."),
+    "prompt-left": _error("Words in square brackets from the skeleton are for the writer, not for readers."),
     # ::: kind
     "container-kind": _error("Only known kinds have a design."),
     "container-open": _error("Without its closing ::: the box swallows the rest of the issue."),

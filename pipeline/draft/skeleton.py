@@ -49,7 +49,10 @@ _PROMPTS: dict[SectionKind, str] = {
 
 
 def skeleton(newsletter: Newsletter, title: str, date: date) -> str:
-    """A draft with the newsletter's sections in their order and a prompt in square brackets in each. It parses without errors."""
+    """A draft with the newsletter's sections in their order and a prompt in square brackets in each.
+
+    Its only Problems are the prompts themselves (``prompt-left``) until they are replaced.
+    """
     shown = "".join(" " if is_control(character) else character for character in title)
     # JSON's quoted strings are YAML's: quotes, backslashes and colons in a headline need no thought.
     quoted = json.dumps(" ".join(shown.split()) or "Untitled", ensure_ascii=False)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.core.edition import Edition
 from pipeline.files import write_file
 from pipeline.flow.context import Station
 from pipeline.render.site import (
@@ -35,33 +34,21 @@ def place(station: Station) -> Path:
     return station.settings.var / "archive"
 
 
-def publish(station: Station, campaign_id: int) -> Path:
-    """Writes one campaign's issue page with its files, then the lists that name it. Gives the page. Raises DiskFault."""
-    with reading(station.engine) as connection:
-        campaign = campaigns.get(connection, campaign_id)
-        assert campaign is not None
-        edition = editions.by_id(connection, campaign.edition_id).edition
-    page = _write_issue(station, edition)
-    _write_lists(station)
-    return page
-
-
 def build(station: Station, progress: Callable[[int], None] = lambda done: None) -> int:
     """Writes the whole archive anew; the same database gives the same bytes. Gives the number of issues. Raises DiskFault."""
     with reading(station.engine) as connection:
         published = campaigns.published(connection)
     for number, campaign in enumerate(published, 1):
-        with reading(station.engine) as connection:
-            edition = editions.by_id(connection, campaign.edition_id).edition
-        _write_issue(station, edition)
+        write_issue(station, campaign.edition_id)
         progress(number)
-    _write_lists(station)
+    write_lists(station)
     return len(published)
 
 
-def _write_issue(station: Station, edition: Edition) -> Path:
-    """The page last: what it shows is there before it is."""
+def write_issue(station: Station, edition_id: int) -> Path:
+    """Writes an edition's page, after the files it shows. Gives the page. Raises DiskFault."""
     with reading(station.engine) as connection:
+        edition = editions.by_id(connection, edition_id).edition
         files = editions.assets(connection, [one.name for one in edition.pictures])
         sheets = editions.style_sheets(connection)
     for one in files:
@@ -78,8 +65,8 @@ def _write_once(folder: Path, name: str, data: bytes) -> None:
         write_file(path, data)
 
 
-def _write_lists(station: Station) -> None:
-    """What names the issues: every newsletter's page and feed, the front page, the sitemap."""
+def write_lists(station: Station) -> None:
+    """Writes what names the issues: every newsletter's page and feed, the front page, the sitemap. Raises DiskFault."""
     newsroom, environment = station.settings.newsroom, station.environment
     entries = [NewsletterEntry(newsletter=one, latest=_write_newsletter(station, one)) for one in station.settings.newsletters.values()]
     _write_once(place(station), *front_css(environment, entries))

@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from pipeline.core.campaign import CAMPAIGN, BatchCause, BatchState, CampaignCause, CampaignState, Impossible, Tally
+from pipeline.core.campaign import CAMPAIGN, BatchCause, CampaignCause, CampaignState, Impossible, Tally
 from pipeline.core.schedule import Lateness, WallTime, judge_lateness
 from pipeline.errors import BriefingError, DatabaseFault, Refusal, UsageError
 from pipeline.flow import archive, drafts, editions
 from pipeline.flow.context import Sender, Station
 from pipeline.store import batches, campaigns, readers
 from pipeline.store import editions as edition_rows
-from pipeline.store.batches import BatchKey
+from pipeline.store.batches import BatchKey, Waiting
 from pipeline.store.campaigns import AlreadyScheduled, Campaign
 from pipeline.store.engine import reading, transaction
 
@@ -29,8 +29,7 @@ class Status:
 
     campaign: Campaign
     tally: Tally
-    troubled: tuple[tuple[int, str, int, str, datetime], ...]
-    #: Batches in doubt or waiting after a refusal: number, state, readers, what the provider said, not before.
+    troubled: tuple[Waiting, ...]
 
 
 def schedule(
@@ -143,22 +142,22 @@ def _launch(sender: Sender, one: Campaign, *, from_held: bool) -> bool:
 
 
 def publish_pending(station: Station) -> int:
-    """Publishes the editions of campaigns that have started and are not in the archive yet."""
+    """Publishes the editions of campaigns that have started and are not in the archive yet.
+
+    The page first, then the mark that lets its mail leave, then the lists that name it: killed anywhere in between, the
+    next call goes on, and no mail ever leads to a page that is not there.
+    """
     with reading(station.engine) as connection:
         pending = [
             one for one in campaigns.listed(connection, states=(CampaignState.SENDING, CampaignState.PAUSED, CampaignState.HELD))
             if one.audience is not None and one.published_at is None
         ]  # fmt: skip
     for one in pending:
+        archive.write_issue(station, one.edition_id)
         with transaction(station.engine) as connection:
             campaigns.set_values(connection, one.id, published_at=one.started_at)
-        try:
-            archive.publish(station, one.id)
-        except BriefingError:
-            # The mark above opens the gate for the mail, so it is taken back when the page is not there.
-            with transaction(station.engine) as connection:
-                campaigns.set_values(connection, one.id, published_at=None)
-            raise
+    if pending:
+        archive.write_lists(station)
     return len(pending)
 
 
@@ -229,6 +228,9 @@ def resolve(station: Station, key: BatchKey, verdict: str, *, by: str) -> None:
     cause = {"accepted": BatchCause.ACCEPT, "resend": BatchCause.RESEND, "drop": BatchCause.DROP}[verdict]
     now = station.clock()
     with transaction(station.engine) as connection:
+        there = _existing(connection, key.campaign_id)
+        if cause is BatchCause.RESEND and there.state is CampaignState.CANCELLED:
+            raise Refusal(f"campaign {there.id} was cancelled: nothing of it is sent any more", hint="Say accepted or drop.")
         detail = f"{verdict}: said by {by} at {now:%Y-%m-%d %H:%M} UTC"
         if not batches.resolve(connection, key, cause, detail=detail, now=now):
             raise Refusal(f"batch {key} is not in doubt", hint=f"See: briefing status {key.campaign_id}")
@@ -239,9 +241,8 @@ def status(station: Station, id: int) -> Status:
     """Where one campaign is. Raises UsageError when there is none of that number."""
     with reading(station.engine) as connection:
         there = _existing(connection, id)
-        rows = batches.listed(connection, id, (BatchState.IN_DOUBT, BatchState.PLANNED))
-        troubled = tuple((r.no, r.state, r.live, r.detail, r.not_before) for r in rows if r.state == BatchState.IN_DOUBT or r.detail)
-        return Status(campaign=there, tally=campaigns.tally(connection, id), troubled=troubled)
+        troubled = batches.troubled(connection, id, campaigns.instance_name(connection))
+        return Status(campaign=there, tally=campaigns.tally(connection, id), troubled=tuple(troubled))
 
 
 def listed(station: Station, limit: int = 10) -> list[Status]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 from sqlalchemy import text
 
 from pipeline.core.campaign import CampaignState
 from pipeline.errors import BriefingError
+from pipeline.files import is_held
 from pipeline.flow import campaigns, drafts
-from pipeline.flow.context import Sender
+from pipeline.flow.context import Sender, Station
 from pipeline.store.engine import reading
 
 MIN_FREE_BYTES = 500 * 1024 * 1024
@@ -41,8 +43,22 @@ def examine(open_sender: Callable[[], Sender]) -> list[Check]:
         known = newsletter.default_author in settings.authors
         said = newsletter.default_author if known else f"{newsletter.default_author}: add config/authors/{newsletter.default_author}.toml"
         checks.append(Check(name=f"default author of {newsletter.id}", ok=known, said=said))
-    checks += [_database(sender), _provider(sender), _disk(sender), _held(sender)]
+    checks += [_database(sender), _worker(sender), _provider(sender), _disk(sender), _held(sender)]
     return checks
+
+
+def worker_lock(sender: Station) -> Path | None:
+    """The file whose lock a worker on a SQLite database holds; None on PostgreSQL, where several may run."""
+    url = sender.engine.url
+    return Path(f"{url.database}.worker") if url.get_backend_name() == "sqlite" and url.database else None
+
+
+def _worker(sender: Sender) -> Check:
+    lock = worker_lock(sender)
+    if lock is None:
+        return Check(name="worker", ok=True, said="cannot be seen from here on PostgreSQL")
+    running = is_held(lock)
+    return Check(name="worker", ok=running, said="runs" if running else "none runs: nothing that is due will start (briefing serve)")
 
 
 def _database(sender: Sender) -> Check:

@@ -100,7 +100,7 @@ def _claim(sender: Sender, key: BatchKey) -> tuple[Claim, Campaign, Batch] | Non
         )
         for member in claim.members
     )
-    batch_key = f"{instance}-{campaign.id}-{key.no}-{claim.generation}"
+    batch_key = batches.provider_key(instance, key, claim.generation)
     return claim, campaign, Batch(key=batch_key, campaign=f"{instance}-{campaign.id}", content=content, recipients=recipients)
 
 
@@ -126,7 +126,9 @@ def _record(sender: Sender, claim: Claim, settlement: Settlement) -> None:
 
 def _hold(sender: Sender, campaign: Campaign, error: BriefingError) -> None:
     with transaction(sender.engine) as connection:
-        campaigns.move(connection, campaign.id, CampaignCause.HOLD, CampaignState.HELD, reason=f"{error.message} {error.hint}".strip())
+        campaigns.move(
+            connection, campaign.id, CampaignCause.HOLD, CampaignState.HELD, reason=f"{error.message}. {error.hint}".rstrip(". ")
+        )
     log.error("campaign %d (%s): held: %s", campaign.id, campaign.issue_id, error.message)
 
 

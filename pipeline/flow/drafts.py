@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pipeline.core.edition import Edition, Picture
 from pipeline.core.issue import Issue, IssueId
@@ -14,7 +15,7 @@ from pipeline.draft.parse import decode_draft, parse_draft
 from pipeline.draft.skeleton import skeleton, slugify
 from pipeline.errors import Refusal, UsageError
 from pipeline.files import write_new
-from pipeline.flow.cadence import next_date
+from pipeline.flow.cadence import next_date, next_slot
 from pipeline.flow.context import Desk
 from pipeline.newsroom import shown
 from pipeline.render.edition import build_edition
@@ -151,6 +152,14 @@ def render(desk: Desk, draft: Draft) -> tuple[Edition, tuple[Picture, ...]]:
         base_url=desk.settings.newsroom.base_url, pictures=draft.pictures, author_photos=photos,
         next_issue=words(desk.environment, draft.issue.language).day(next_day) if next_day else None, environment=desk.environment,
     )  # fmt: skip
+
+
+def proposed_day(desk: Desk, newsletter_id: str) -> date:
+    """The day for a new draft: the next one of the newsletter's cadence, else today in its zone."""
+    newsletter = desk.settings.newsletter(newsletter_id)
+    zone = desk.settings.zone(newsletter)
+    slot = next_slot(newsletter, zone, desk.clock())
+    return slot.wall.date() if slot is not None else desk.clock().astimezone(ZoneInfo(zone)).date()
 
 
 def create(desk: Desk, newsletter_id: str, title: str, on: date) -> Path:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from pipeline.core.campaign import BATCH, BatchCause, BatchState, CampaignState, Impossible, batch_sources
 from pipeline.core.message import Refused
@@ -227,17 +227,38 @@ def resolve(connection: Connection, key: BatchKey, cause: BatchCause, *, detail:
     return connection.execute(update(t).where(_at(key), t.c.state == BatchState.IN_DOUBT).values(**values)).rowcount == 1
 
 
-def listed(connection: Connection, campaign_id: int, states: Sequence[BatchState]) -> list[Row[Any]]:
-    """Batches of a campaign in some states: no, state, size, attempts, detail, not_before."""
-    columns = (
-        t.c.no,
-        t.c.state,
-        (t.c.size - t.c.suppressed - t.c.refused - t.c.moved).label("live"),
-        t.c.attempts,
-        t.c.detail,
-        t.c.not_before,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A batch that a person may want to know of: in doubt, or waiting after the provider said no."""
+
+    key: BatchKey
+    provider_key: str
+    #: By which it is found at the provider.
+    state: BatchState
+    readers: int
+    detail: str
+    #: What the provider last said.
+    not_before: datetime
+
+
+def provider_key(instance: str, key: BatchKey, generation: int) -> str:
+    """The name of one generation of a batch at the provider: never random, so that a doubt can be looked up."""
+    return f"{instance}-{key.campaign_id}-{key.no}-{generation}"
+
+
+def troubled(connection: Connection, campaign_id: int, instance: str) -> list[Waiting]:
+    """Batches of a campaign that are in doubt, or waiting with a word from the provider."""
+    live = (t.c.size - t.c.suppressed - t.c.refused - t.c.moved).label("live")
+    said = (t.c.state == BatchState.PLANNED) & (t.c.detail != "")
+    query = select(t.c.no, t.c.state, t.c.generation, live, t.c.detail, t.c.not_before).where(
+        t.c.campaign_id == campaign_id, (t.c.state == BatchState.IN_DOUBT) | said
     )
-    return list(connection.execute(select(*columns).where(t.c.campaign_id == campaign_id, t.c.state.in_(states)).order_by(t.c.no)))
+    found = []
+    for row in connection.execute(query.order_by(t.c.no)):
+        key = BatchKey(campaign_id, row.no)
+        name, state = provider_key(instance, key, row.generation), BatchState(row.state)
+        found.append(Waiting(key=key, provider_key=name, state=state, readers=row.live, detail=row.detail, not_before=row.not_before))
+    return found
 
 
 def reached(connection: Connection, campaign_ids: Sequence[int]) -> set[int]:

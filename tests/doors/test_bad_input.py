@@ -116,6 +116,13 @@ def test_a_missing_secret_is_named(briefing: Briefing) -> None:
     assert "BRIEFING_MAILGUN_API_KEY" in done.out
 
 
+def test_the_doctor_sees_that_no_worker_runs(briefing: Briefing) -> None:
+    checks = {one["check"]: one["ok"] for one in briefing("doctor", "--json").json["checks"]}
+    assert checks["database"]
+    assert not checks["worker"]
+    assert not checks["provider sandbox"]
+
+
 def test_no_newsroom_here(briefing: Briefing, tmp_path: Path) -> None:
     done = briefing("status", cwd=tmp_path)
     assert done.code == 2
@@ -133,7 +140,7 @@ def test_a_newsroom_without_newsletters(briefing: Briefing, root: Path) -> None:
 def test_unknown_issue_campaign_and_batch(briefing: Briefing) -> None:
     assert "2021-08-18-after-kabul" in briefing("check", "eurasia-briefing/2021-08-18-nothing").err
     assert briefing("status", "99").code == 2
-    assert briefing("resolve", "1.1", "accepted").code == 1
+    assert briefing("resolve", "1.1", "accepted").code == 2
     assert briefing("resolve", "one", "accepted").code == 2
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from pipeline import app
 from pipeline.core.campaign import CampaignState
@@ -15,7 +16,7 @@ from pipeline.errors import BriefingError, CredentialsRefused, DiskFault, Refusa
 from pipeline.flow import campaigns, delivery, editions, readers, suppressions
 from pipeline.store import batches
 from pipeline.store.batches import BatchKey
-from pipeline.store.engine import transaction
+from pipeline.store.engine import open_engine, transaction
 from tests.flow.conftest import ISSUE, NEWSLETTER, Office
 
 Open = Callable[..., Office]
@@ -55,7 +56,7 @@ def test_a_hung_up_call_is_in_doubt_never_repeated_and_keeps_the_campaign_open(o
     status = office.status(id)
     assert (status.tally.in_doubt, status.tally.sent, status.tally.total) == (1000, 500, 1500)
     assert office.inbox.store.stats().duplicates == 0
-    campaigns.resolve(office.sender, BatchKey(id, status.troubled[0][0]), "accepted", by="the night editor")
+    campaigns.resolve(office.sender, status.troubled[0].key, "accepted", by="the night editor")
     assert campaigns.close_finished(office.sender) == 1
     assert office.status(id).tally.sent == 1500
 
@@ -103,7 +104,7 @@ def test_a_provider_that_is_not_there_is_tried_again(open_office: Open) -> None:
     office.deliver_ready()
     status = office.status(id)
     assert status.tally.waiting == 10
-    assert "cannot" in status.troubled[0][3]
+    assert "cannot" in status.troubled[0].detail
 
 
 def test_readers_who_leave_between_plan_and_claim_get_nothing(open_office: Open) -> None:
@@ -289,6 +290,70 @@ def test_the_page_stands_before_the_first_mail_leaves(open_office: Open) -> None
     blocked.unlink()
     campaigns.publish_pending(office.sender)
     assert office.deliver_ready() == 1
+
+
+def test_killed_while_publishing_the_mail_waits_for_the_page(open_office: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process dies before the page is whole; what comes next writes it, and only then the mail may leave."""
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    office = open_office()
+    office.subscribe(3)
+    editions.approve(office.sender, ISSUE, approved_by="test")
+    campaigns.schedule(office.sender, ISSUE, at=office.clock())
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr("pipeline.flow.archive.write_file", die)
+        campaigns.launch_due(office.sender)
+    page = office.sender.settings.var / "archive" / ISSUE / "index.html"
+    assert not page.exists()
+    assert delivery.ready(office.sender, 10) == []
+    campaigns.publish_pending(office.sender)
+    assert page.exists()
+    assert office.deliver_ready() == 1
+
+
+def test_a_doubt_of_a_cancelled_campaign_is_not_sent_again(open_office: Open) -> None:
+    office = open_office("drop-after=1x")
+    id = office.launch(1000)
+    office.deliver_ready()
+    campaigns.cancel(office.sender, id)
+    with pytest.raises(Refusal, match="was cancelled"):
+        campaigns.resolve(office.sender, BatchKey(id, 1), "resend", by="the night editor")
+    campaigns.resolve(office.sender, BatchKey(id, 1), "drop", by="the night editor")
+    assert office.status(id).tally.expired == 1000
+
+
+def test_the_key_of_a_doubt_is_the_one_the_provider_has(open_office: Open) -> None:
+    office = open_office("drop-after=1x")
+    id = office.launch(10)
+    office.deliver_ready()
+    shown = office.status(id).troubled[0].provider_key
+    _, (mail,) = office.inbox.store.mails(limit=1)
+    assert mail.variables["batch"] == shown
+
+
+def test_the_same_on_postgresql(open_office: Open, postgres_url: str) -> None:
+    engine = open_engine(postgres_url.replace("postgresql://", "postgresql+psycopg://", 1))
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    office = open_office("429=1x,drop-before=1x", BRIEFING_DATABASE=postgres_url)
+    id = office.launch(2500)
+    office.deliver_ready()
+    office.clock.pass_by(minutes=10)
+    office.deliver_ready()
+    tally = office.status(id).tally
+    assert (tally.sent + tally.in_doubt, tally.in_doubt) == (2500, 1000)
+    campaigns.resolve(office.sender, office.status(id).troubled[0].key, "resend", by="the night editor")
+    office.deliver_ready()
+    assert campaigns.close_finished(office.sender) == 1
+    stats = office.inbox.store.stats()
+    assert (stats.mails, stats.duplicates) == (2500, 0)
 
 
 def test_the_filebox_is_a_provider_like_any_other(root: Path, open_office: Open) -> None:

@@ -52,9 +52,7 @@ class _Leaving:
             newsletter = self._station.settings.newsletters.get(request.path_params["newsletter"])
             request.scope[SHOWN] = f"/leave/{newsletter.id if newsletter else '?'}{'/...' if request.path_params.get('token') else ''}"
             if newsletter is None:
-                return self._pages.trouble(
-                    404, "There is no such newsletter", "Please check the address, or begin at our front page."
-                )
+                return self._pages.trouble(404, "There is no such newsletter", "Please check the address, or begin at our front page.")
             return await (post if request.method == "POST" else get)(request, newsletter)
 
         return endpoint
