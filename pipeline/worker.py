@@ -68,9 +68,11 @@ class Worker:
                 log.info("worker stopped")
 
     def stop(self) -> None:
-        """Asks for the end; safe from a signal handler."""
+        """Asks for the end; it comes at the next poll.
+
+        Safe from a signal handler: ringing the bell is not, since the interrupted thread may hold its lock just then.
+        """
         self._stop.set()
-        self._dispatcher.wake()
 
     def _take_over(self) -> None:
         """On SQLite there is one worker, so whoever held a batch before is dead: no lease need be waited for."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.core.campaign import BatchCause
-from pipeline.core.message import Accepted, Outcome, Refused, TryLater, Unknown
+from pipeline.core.message import Accepted, Outcome, Refused, RejectReason, TryLater, Unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,8 @@ class Settlement:
     #: Members that move to a new batch, to be tried again.
     unknown: tuple[int, ...] = ()
     #: Members that move to a new batch that is in doubt.
+    halves: tuple[tuple[int, ...], ...] = ()
+    #: All members, to be tried again in two batches: the call was refused as a whole, most likely for one of them.
     after_s: float = 0.0
     detail: str = ""
 
@@ -37,6 +39,10 @@ def settle(members: Sequence[int], outcomes: Sequence[Outcome]) -> Settlement:
     refused = tuple((member, outcome) for member, outcome in pairs if isinstance(outcome, Refused))
     later = [(member, outcome) for member, outcome in pairs if isinstance(outcome, TryLater)]
     unknown = [(member, outcome) for member, outcome in pairs if isinstance(outcome, Unknown)]
+    if len(refused) == len(pairs) > 1 and len(set(outcomes)) == 1 and refused[0][1].reason is RejectReason.OTHER:
+        # Some providers refuse a whole call for one bad address without naming it: nobody was mailed, so look for it by halves.
+        middle = len(members) // 2
+        return Settlement(cause=BatchCause.REFUSE, halves=(tuple(members[:middle]), tuple(members[middle:])), detail=refused[0][1].detail)
     after_s = max((outcome.after_s for _, outcome in later), default=0.0)
     detail = next((o.detail for o in outcomes if not isinstance(o, Accepted) and o.detail), "")
     if len(later) == len(pairs):

@@ -8,6 +8,8 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+from pipeline.errors import BriefingError
+
 K = TypeVar("K", bound=Hashable)
 log = logging.getLogger("pipeline.dispatch")
 
@@ -46,4 +48,4 @@ class LocalDispatcher(Generic[K]):
     def _report(self, key: K, future: Future[None]) -> None:
         error = future.exception()
         if error is not None:
-            log.error("batch %s: delivery failed: %s", key, error, exc_info=error if not hasattr(error, "hint") else None)
+            log.error("batch %s: delivery failed: %s", key, error, exc_info=None if isinstance(error, BriefingError) else error)

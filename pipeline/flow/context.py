@@ -32,6 +32,7 @@ class Station(Desk):
     vault: Vault = field(repr=False)
     leave_key: bytes = field(repr=False)
     monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
 
     def close(self) -> None:
         """Lets go of the database."""

@@ -10,7 +10,7 @@ from pipeline.core.edition import content_of
 from pipeline.core.message import Batch, Recipient
 from pipeline.core.settlement import Settlement, settle
 from pipeline.core.token import seal_leave_token
-from pipeline.errors import BriefingError, Refusal
+from pipeline.errors import BriefingError, OutsideFault, Refusal
 from pipeline.flow.context import Sender
 from pipeline.store import batches, campaigns, editions, readers
 from pipeline.store.batches import BatchKey, Claim
@@ -22,6 +22,9 @@ log = logging.getLogger("pipeline.delivery")
 CLAIM_LEASE = timedelta(seconds=60)
 CALL_LEASE = timedelta(seconds=150)
 """Longer than the longest call a provider adapter makes (60 s) and the record after it."""
+
+RECORD_PAUSES_S = (1, 2, 4, 8, 15, 30)
+"""How long to wait between tries to record an answer; together less than what is left of CALL_LEASE."""
 
 FROZEN_S = 0.2
 """Between the intent and the call at most: a machine that was suspended there must not send on an old intent."""
@@ -59,6 +62,11 @@ def deliver(sender: Sender, key: BatchKey) -> None:
         # A fault of our own after the call may have left: only the ledger's honest answer remains.
         _record(sender, claim, Settlement(cause=BatchCause.DOUBT, detail=f"a fault while sending: {type(error).__name__}"))
         raise
+    if settlement.halves and not _may_split(sender, claim):
+        said = Refusal(f"{sender.provider.name} refuses batch after batch: {settlement.detail}", hint="Mend what it names, then resume.")
+        _record(sender, claim, Settlement(cause=BatchCause.POSTPONE, detail=settlement.detail))
+        _hold(sender, campaign, said)
+        return
     _record(sender, claim, settlement)
 
 
@@ -117,11 +125,27 @@ def _intend(sender: Sender, claim: Claim) -> float | None:
 
 
 def _record(sender: Sender, claim: Claim, settlement: Settlement) -> None:
-    """Third commit: what the provider said."""
-    with transaction(sender.engine) as connection:
-        written = batches.record(connection, claim, settlement, sender.clock())
+    """Third commit: what the provider said. An answer in hand is worth waiting for: without it the batch is in doubt.
+
+    Tries again for about a minute when the disk is full or the database is away, then raises DatabaseFault or DiskFault.
+    """
+    for pause_s in (*RECORD_PAUSES_S, None):
+        try:
+            with transaction(sender.engine) as connection:
+                written = batches.record(connection, claim, settlement, sender.clock())
+            break
+        except OutsideFault as error:
+            log.error("batch %s: %s could not be recorded: %s", claim.key, settlement.cause, error.message)
+            if pause_s is None:
+                raise
+            sender.sleep(pause_s)
     note = f": {settlement.detail}" if settlement.detail else ""
     log.info("batch %s: %s%s%s", claim.key, settlement.cause, note, "" if written else " (was settled by another)")
+
+
+def _may_split(sender: Sender, claim: Claim) -> bool:
+    with reading(sender.engine) as connection:
+        return batches.may_split(connection, claim.key.campaign_id)
 
 
 def _hold(sender: Sender, campaign: Campaign, error: BriefingError) -> None:

@@ -20,6 +20,9 @@ from pipeline.store.members import pack_members, unpack_members
 from pipeline.store.tables import batch as t
 from pipeline.store.tables import campaign, exception, receipt
 
+MAX_SPLITS = 64
+"""How many batches a campaign may have beyond twice its plan."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class BatchKey:
@@ -145,7 +148,7 @@ def record(connection: Connection, claim: Claim, settlement: Settlement, now: da
     if settlement.cause in (BatchCause.ACCEPT, BatchCause.ACCEPT_PARTLY):
         values["accepted_at"] = now
     values["refused"] = t.c.refused + len(settlement.refused)
-    values["moved"] = t.c.moved + len(settlement.later) + len(settlement.unknown)
+    values["moved"] = t.c.moved + len(settlement.later) + len(settlement.unknown) + sum(map(len, settlement.halves))
     if not move(connection, claim, settlement.cause, **values):
         return False
     key = claim.key
@@ -157,6 +160,8 @@ def record(connection: Connection, claim: Claim, settlement: Settlement, now: da
         connection.execute(insert(exception), [_refused(key, member, why, now) for member, why in settlement.refused])
     _move_out(connection, key, settlement.later, BatchState.PLANNED, now + timedelta(seconds=settlement.after_s), now)
     _move_out(connection, key, settlement.unknown, BatchState.IN_DOUBT, now, now)
+    for half in settlement.halves:
+        _move_out(connection, key, half, BatchState.PLANNED, now, now)
     return True
 
 
@@ -180,6 +185,13 @@ def _move_out(
         for one in members
     ]
     connection.execute(insert(exception), rows)
+
+
+def may_split(connection: Connection, campaign_id: int) -> bool:
+    """Whether a campaign may grow by more halves: a bad address or two are found so, a fault of the whole issue is not."""
+    planned = select(func.sum(t.c.size - t.c.moved)).where(t.c.campaign_id == campaign_id).scalar_subquery()
+    row = connection.execute(select(func.count(), func.max(t.c.size), planned).where(t.c.campaign_id == campaign_id)).one()
+    return bool(row[0] <= MAX_SPLITS + 2 * (row[2] // row[1] + 1))
 
 
 def sweep(connection: Connection, now: datetime) -> tuple[int, int]:
@@ -263,13 +275,14 @@ def troubled(connection: Connection, campaign_id: int, instance: str) -> list[Wa
 
 def reached(connection: Connection, campaign_ids: Sequence[int]) -> set[int]:
     """Everyone these campaigns mailed or may have mailed: who must not get the issue a second time."""
+    gone: dict[tuple[int, int], set[int]] = {}
+    for row in connection.execute(select(exception).where(exception.c.campaign_id.in_(campaign_ids))):
+        gone.setdefault((row.campaign_id, row.batch_no), set()).add(row.subscriber_id)
     not_mailed = (BatchState.PLANNED, BatchState.CLAIMED, BatchState.CANCELLED)
     out: set[int] = set()
-    for row in connection.execute(select(t.c.members).where(t.c.campaign_id.in_(campaign_ids), t.c.state.not_in(not_mailed))):
-        out.update(unpack_members(row.members))
-    if out:
-        rows = connection.execute(select(exception.c.subscriber_id).where(exception.c.campaign_id.in_(campaign_ids)))
-        out.difference_update(rows.scalars())
+    for row in connection.execute(select(t).where(t.c.campaign_id.in_(campaign_ids), t.c.state.not_in(not_mailed))):
+        # Who moved on is an exception of the old batch and a member of the new one.
+        out.update(set(unpack_members(row.members)) - gone.get((row.campaign_id, row.no), set()))
     return out
 
 

@@ -213,6 +213,22 @@ def test_a_mixed_answer_keeps_the_sums(engine: Engine, clock: SetClock) -> None:
     assert all(fates[member].receipt == f"r{member}" for member in rest)
 
 
+def test_who_was_mailed_after_a_move_is_never_mailed_by_a_second_campaign(engine: Engine, clock: SetClock) -> None:
+    id = launch(engine, clock(), count=10, size=10)
+    claim = take(engine, BatchKey(id, 1), clock())
+    refused, moved, *_ = claim.members
+    mixed = Settlement(
+        cause=BatchCause.ACCEPT_PARTLY, receipts=("r",), refused=((refused, Refused(RejectReason.INVALID)),), later=(moved,), after_s=0
+    )
+    with transaction(engine) as connection:
+        assert batches.record(connection, claim, mixed, clock())
+        assert batches.reached(connection, [id]) == set(claim.members) - {refused, moved}
+    second = take(engine, BatchKey(id, 2), clock())
+    with transaction(engine) as connection:
+        assert batches.record(connection, second, ACCEPTED, clock())
+        assert batches.reached(connection, [id]) == set(claim.members) - {refused}
+
+
 def test_who_left_after_the_plan_is_not_mailed_and_is_counted(engine: Engine, clock: SetClock) -> None:
     id = launch(engine, clock(), count=10, size=10)
     with transaction(engine) as connection:

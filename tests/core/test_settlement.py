@@ -29,7 +29,7 @@ def test_members_are_partitioned(outcomes: list[Outcome]) -> None:
         assert not found.unknown
         assert accepted == 0
         return
-    out = [member for member, _ in found.refused] + list(found.later) + list(found.unknown)
+    out = [member for member, _ in found.refused] + list(found.later) + list(found.unknown) + [one for half in found.halves for one in half]
     assert len(out) == len(set(out)) == len(members) - accepted
     assert (found.cause is BatchCause.ACCEPT) == (accepted == len(members))
     assert (found.cause is BatchCause.REFUSE) == (accepted == 0)
@@ -52,3 +52,11 @@ def test_a_shared_receipt_is_kept_once() -> None:
 def test_a_provider_that_miscounts_is_not_guessed_at(outcomes: list[Outcome]) -> None:
     with pytest.raises(ValueError, match="outcomes for"):
         settle([1, 2], outcomes)
+
+
+def test_a_call_refused_as_a_whole_is_tried_again_by_halves() -> None:
+    found = settle([1, 2, 3], [Refused(RejectReason.OTHER, "to parameter is not a valid address")] * 3)
+    assert found.halves == ((1,), (2, 3))
+    assert found.refused == ()
+    assert settle([1], [Refused(RejectReason.OTHER, "no")]).halves == ()
+    assert settle([1, 2], [Refused(RejectReason.INVALID, "no")] * 2).halves == ()

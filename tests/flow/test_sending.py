@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,8 +15,10 @@ from sqlalchemy import text
 
 from pipeline import app
 from pipeline.core.campaign import CampaignState
+from pipeline.core.message import Accepted, Batch, Outcome, Refused, RejectReason
 from pipeline.errors import BriefingError, CredentialsRefused, DiskFault, Refusal
 from pipeline.flow import campaigns, delivery, editions, readers, suppressions
+from pipeline.providers.base import Capabilities
 from pipeline.store import batches
 from pipeline.store.batches import BatchKey
 from pipeline.store.engine import open_engine, transaction
@@ -290,6 +295,92 @@ def test_the_page_stands_before_the_first_mail_leaves(open_office: Open) -> None
     blocked.unlink()
     campaigns.publish_pending(office.sender)
     assert office.deliver_ready() == 1
+
+
+class Choosy:
+    """A provider that refuses a whole call for one address it does not name, as Mailgun may."""
+
+    name = "choosy"
+    capabilities = Capabilities(
+        batch_size=1000, payload_limit=10**7, per_recipient_headers=True, idempotency_window_s=None, lookup=False, signed_webhooks=False,
+        tracking_switch=True,
+    )  # fmt: skip
+
+    def __init__(self, *bad: int) -> None:
+        self.bad, self.mailed, self.calls = {f"reader{number}@example.org" for number in bad}, Counter[str](), 0
+
+    def send(self, batch: Batch) -> Sequence[Outcome]:
+        self.calls += 1
+        addresses = [one.address for one in batch.recipients]
+        if not self.bad.isdisjoint(addresses) or "everyone" in self.bad:
+            return [Refused(RejectReason.OTHER, "a parameter is not valid")] * len(addresses)
+        self.mailed.update(addresses)
+        return [Accepted(batch.key)] * len(addresses)
+
+    def close(self) -> None: ...
+
+
+def test_one_bad_address_costs_one_reader_not_a_batch(open_office: Open) -> None:
+    office, choosy = open_office(), Choosy(7, 612)
+    office = replace(office, sender=replace(office.sender, provider=choosy))
+    id = office.launch(1500)
+    while office.deliver_ready():
+        pass
+    tally = office.status(id).tally
+    assert (tally.sent, tally.refused, tally.total) == (1498, 2, 1500)
+    assert set(choosy.mailed.values()) == {1}
+    assert len(choosy.mailed) == 1498
+    assert campaigns.close_finished(office.sender) == 1
+    refused = readers.find(office.sender, "reader612@example.org")
+    assert refused is not None
+    assert refused.issues[0][2].status == "rejected"
+    sent = readers.find(office.sender, "reader613@example.org")
+    assert sent is not None
+    assert sent.issues[0][2].status == "sent"
+
+
+def test_an_issue_that_is_refused_for_everyone_is_held_soon(open_office: Open) -> None:
+    office, choosy = open_office(), Choosy()
+    choosy.bad = {"everyone"}
+    office = replace(office, sender=replace(office.sender, provider=choosy))
+    id = office.launch(5000)
+    while office.deliver_ready():
+        pass
+    status = office.status(id)
+    assert status.campaign.state is CampaignState.HELD
+    assert "a parameter is not valid" in status.campaign.reason
+    assert choosy.calls < 100
+    assert status.tally.total == 5000
+
+
+def test_an_answer_is_kept_until_the_database_takes_it(open_office: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database is locked just when the provider says yes: the answer is tried again, and there is no doubt."""
+    monkeypatch.setattr("pipeline.store.engine.BUSY_TIMEOUT_MS", 50)
+    office = open_office()
+    id = office.launch(10)
+    holder = sqlite3.connect(office.sender.settings.var / "briefing.db", isolation_level=None, check_same_thread=False)
+    slept: list[float] = []
+
+    class Locking:
+        """The real provider, and a lock taken by somebody else while its answer is under way."""
+
+        name, capabilities = office.sender.provider.name, office.sender.provider.capabilities
+
+        def send(self, batch: Batch) -> Sequence[Outcome]:
+            outcomes = office.sender.provider.send(batch)
+            holder.execute("BEGIN EXCLUSIVE")
+            return outcomes
+
+        def close(self) -> None: ...
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            holder.close()
+
+    delivery.deliver(replace(office.sender, provider=Locking(), sleep=sleep), BatchKey(id, 1))
+    assert slept == [1, 2, 4]
+    assert office.status(id).tally.sent == 10
 
 
 def test_killed_while_publishing_the_mail_waits_for_the_page(open_office: Open, monkeypatch: pytest.MonkeyPatch) -> None:
