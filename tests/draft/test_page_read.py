@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
 from pipeline.draft.page import write as page_write
 from pipeline.draft.page.lines import clean_line
@@ -23,6 +21,7 @@ from pipeline.draft.page.read import (
     read_page,
 )
 from pipeline.errors import Refusal
+from tests.draft.reading import assert_plain_blocks, shown
 
 NOTICE = "If you are in Northland, please note that you could face fines or prison for sharing our content."
 HOUSE = HouseText(
@@ -112,30 +111,6 @@ def rules(page: PageImport) -> list[str]:
 
 def kinds(page: PageImport) -> dict[int, str]:
     return {item.first_line: item.kind for item in (*page.taken, *page.dropped)}
-
-
-def tokens(markdown: str) -> list[Token]:
-    return MarkdownIt("commonmark").parse(markdown)
-
-
-def shown(markdown: str) -> str:
-    """What a reader sees of Markdown: its text, image titles included."""
-    out: list[str] = []
-    for token in tokens(markdown):
-        for child in token.children or []:
-            out.append(str(child.attrs.get("title", "")) if child.type == "image" else child.content)
-        out.append("\n")
-    return "".join(out)
-
-
-def assert_plain_blocks(markdown: str) -> None:
-    """Only paragraphs, headings of level 2, lists, images and autolinks come out."""
-    blocks = {"paragraph", "heading", "bullet_list", "ordered_list", "list_item"}
-    for token in tokens(markdown):
-        assert token.type == "inline" or token.type.rsplit("_", 1)[0] in blocks, token
-        assert not token.type.startswith("heading") or token.tag == "h2"
-        for child in token.children or []:
-            assert child.type in ("text", "text_special", "image", "link_open", "link_close"), child
 
 
 def assert_accounts(text: str, page: PageImport) -> None:
