@@ -62,7 +62,7 @@ def marked(html: str, marks: Sequence[Mark]) -> str:
 
 # Both schemes: the frame may be shown dark. An outline takes no room, so nothing moves when a mark comes or goes.
 _SHOWN = (
-    ":target{outline:3px solid #c8321f!important;outline-offset:5px!important;scroll-margin:30vh 0!important;"
+    ":target{outline:3px solid #d97706!important;outline-offset:5px!important;scroll-margin:30vh 0!important;"
     "background-color:rgba(232,163,23,.22)!important}"
 )
 
