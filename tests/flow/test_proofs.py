@@ -111,6 +111,7 @@ def test_its_key_is_no_batch_key_and_never_the_same_twice(desk: Office, clock: S
     receipts = [one.receipt for one in (*first.proofs, *second.proofs)]
     assert len(set(receipts)) == 3
     assert all(re.fullmatch(r"[0-9a-f]{8}-test-\d{20}-\d@mail\.example\.org", one) for one in receipts)
+    assert desk.inbox.store.stats().duplicates == 0
     desk.launch(1)
     desk.deliver_ready()
     found = readers.find(desk.sender, "reader0@example.org")
@@ -189,7 +190,7 @@ def test_the_moods_of_a_provider_are_told_as_they_are(root: Path, open_office: O
 
 
 def test_no_address_in_the_log_nor_in_a_traceback(desk: Office, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "pipeline")
+    caplog.set_level(logging.DEBUG, "pipeline")
     done = proofs.send(desk.sender, ISSUE, [DESK])
     assert f"test send of {ISSUE}: 1 of 1 sent" in caplog.text
     assert "example.org" not in repr(done.proofs[0]).lower().replace("mail.example.org", "")

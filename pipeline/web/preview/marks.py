@@ -6,7 +6,7 @@ The mail that is sent holds no trace of lines, so blocks are found again by thei
 from __future__ import annotations
 
 import difflib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -36,18 +36,19 @@ class Mark:
 
 def find_marks(html: str, issue: Issue) -> tuple[Mark, ...]:
     """Where the blocks of an issue begin in its mail. A block whose words are not found is passed over."""
-    scan = _Scan(html)
-    found: list[Mark] = []
-    taken, place = set[int](), 0
+    elements = _Scan(html).elements
+    places: dict[str, list[int]] = {}
+    for number, element in enumerate(elements):
+        places.setdefault(element.words, []).append(number)
+    found: dict[int, Mark] = {}
+    place = 0
     for line, words in _blocks(issue):
-        if not words or line in taken:
-            continue
-        hit = next((number for number in range(place, len(scan.elements)) if scan.elements[number].words == words), None)
-        if hit is not None:
-            found.append(Mark(scan.elements[hit].at, line))
-            taken.add(line)
-            place = hit + 1
-    return tuple(found)
+        there = places.get(words, []) if words else []
+        later = bisect_left(there, place)
+        if line not in found and later < len(there):
+            found[line] = Mark(elements[there[later]].at, line)
+            place = there[later] + 1
+    return tuple(found.values())
 
 
 def marked(html: str, marks: Sequence[Mark]) -> str:

@@ -17,7 +17,7 @@ from pipeline import newsroom
 from pipeline.core.edition import Edition, Picture
 from pipeline.core.issue import IssueId
 from pipeline.core.problem import Problem
-from pipeline.errors import BriefingError
+from pipeline.errors import BriefingError, Refusal
 from pipeline.flow import drafts
 from pipeline.flow.context import Desk
 from pipeline.flow.rendering import sample_mail, size_problems
@@ -208,8 +208,13 @@ def _render(desk: Desk, draft: drafts.Draft, public_url: str, source: tuple[str,
     name, css = site_css(desk.environment, desk.settings.newsletter(edition.newsletter).brand)
     files = {f"media/{picture.name}": (picture.data, picture.media_type) for picture in pictures}
     public = _public(edition, desk.settings.newsroom.base_url, public_url)
+    try:
+        mail = Composed(sample_mail(public, public_url))
+    except ValueError as error:
+        hint = f"Check names and addresses in config/newsletters/{edition.newsletter}.toml."
+        raise Refusal(f"the mail cannot be composed: {error}", hint=hint) from None
     return Rendering(
-        edition=edition, public=public, mail=Composed(sample_mail(public, public_url)), marks=find_marks(edition.html, draft.issue),
+        edition=edition, public=public, mail=mail, marks=find_marks(edition.html, draft.issue),
         source=source, files=files | {name: (css, "text/css")}, pictures_size=_weight(pictures),
     )  # fmt: skip
 
