@@ -291,6 +291,14 @@ def test_right_to_left_is_the_layout_mirrored(tab: Watched, preview: str) -> Non
     assert indent != "0px"
 
 
+def test_an_issue_that_runs_from_right_to_left_is_shown_as_it_is(preview: str, draft: Path) -> None:
+    change(draft, "\npreheader:", "\nlanguage: fa\npreheader:")
+    assert "runs from right to left already" in httpx.get(f"{preview}/issues/{ISSUE}?view=rtl").text
+    rtl, light = (httpx.get(f"{preview}/frames/{ISSUE}/{name}").text for name in ("rtl", "light"))
+    assert rtl == light
+    assert '<html lang="fa" dir="rtl">' in rtl
+
+
 def test_the_clip_says_that_nothing_is_cut_or_cuts(tab: Watched, preview: str, draft: Path) -> None:
     open_issue(tab, preview, "clipped")
     assert "Nothing is cut off: the HTML part is" in tab.page.locator("#note").inner_text()
