@@ -172,6 +172,8 @@ class NewsroomSettings(_Model):
     time_zone: Zone
     database: str = "sqlite:///var/briefing.db"
     keys: str = "keys"
+    staff: tuple[MailAddress, ...] = ()
+    #: Who may get test mail.
     provider: ProviderChoice = ProviderChoice()
 
 

@@ -1,4 +1,4 @@
-"""Drafts and editions: new, import, check, render, preview, approve."""
+"""Drafts and editions: new, import, check, render, preview, test-send, approve."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import typer
 
 from pipeline.cli.door import Issue, Json, door, err, out, print_json, print_problems, who
 from pipeline.core.problem import has_errors
-from pipeline.errors import Refusal
-from pipeline.flow import drafts, editions, imports, rendering
+from pipeline.errors import OutsideFault, Refusal
+from pipeline.flow import drafts, editions, imports, proofs, rendering
 from pipeline.flow.context import Desk
+from pipeline.flow.proofs import Fate
 from pipeline.newsroom import shown
 
 Newsletter = Annotated[str, typer.Option("--newsletter", help="The newsletter's id (the name of its file in config/newsletters).")]
@@ -31,6 +32,7 @@ def register(cli: typer.Typer) -> None:
     cli.command("check")(check)
     cli.command("render")(render)
     cli.command("preview")(preview)
+    cli.command("test-send")(send_test)
     cli.command("approve")(approve)
 
 
@@ -141,6 +143,36 @@ def preview(
             webbrowser.open(f"{url}/{path}")
 
     serve_app(create_preview(desk.settings.root, entry.desk), "127.0.0.1", port, next_free=True, name="preview", ready=ready)
+
+
+_FATES = {
+    Fate.SENT: "sent",
+    Fate.SUPPRESSED: "not sent: this address is suppressed",
+    Fate.REFUSED: "refused",
+    Fate.NOT_SENT: "not sent, try again",
+    Fate.UNKNOWN: "it may have been sent",
+}
+
+
+def send_test(
+    context: typer.Context,
+    issue: Issue,
+    to: Annotated[list[str], typer.Option("--to", metavar="ADDRESS", help="Somebody on the staff list; may be given more than once.")],
+    as_json: Json = False,
+) -> None:
+    """Mail the draft as it is now to people on the staff list. It is not counted, kept or archived."""
+    done = proofs.send(door(context).sender(), issue, to)
+    if as_json:
+        rows = [{"address": one.address, "outcome": one.fate, "receipt": one.receipt, "detail": one.detail} for one in done.proofs]
+        print_json({"issue": done.issue_id, "subject": done.subject, "digest": done.digest, "mails": rows})
+    else:
+        out.print(done.subject, markup=False)
+        for one in done.proofs:
+            out.print(f"  {one.address}: {_FATES[one.fate]}{f' ({one.detail})' if one.detail else ''}", markup=False)
+    if done.count(Fate.NOT_SENT, Fate.UNKNOWN):
+        raise typer.Exit(OutsideFault.exit_code)
+    if done.count(Fate.SENT) < len(done.proofs):
+        raise typer.Exit(Refusal.exit_code)
 
 
 def approve(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from pipeline.files import write_file
 from pipeline.flow.context import Station
@@ -51,11 +52,24 @@ def write_issue(station: Station, edition_id: int) -> Path:
         edition = editions.by_id(connection, edition_id).edition
         files = editions.assets(connection, [one.name for one in edition.pictures])
         sheets = editions.style_sheets(connection)
-    for one in files:
-        _write_once(place(station) / "media", one.name, one.data)
+    write_media(station, files)
     for sheet in sheets:
         _write_once(place(station), sheet.name, sheet.data)
     return write_file(place(station) / edition.issue_id / "index.html", edition.web.encode())
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def data(self) -> bytes: ...
+
+
+def write_media(station: Station, files: Iterable[_Named]) -> None:
+    """Writes pictures under the names by which mails and pages ask for them. Raises DiskFault."""
+    for one in files:
+        _write_once(place(station) / "media", one.name, one.data)
 
 
 def _write_once(folder: Path, name: str, data: bytes) -> None:

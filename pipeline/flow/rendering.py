@@ -57,6 +57,24 @@ def size_problems(edition: Edition, file: str) -> tuple[Problem, ...]:
     )  # fmt: skip
 
 
+def sound(desk: Desk, reference: str) -> tuple[Draft, tuple[Problem, ...]]:
+    """A draft without errors, with its warnings. Raises Refusal that quotes the first error."""
+    draft, problems = examine(desk, reference)
+    first = next((one for one in problems if one.severity is Severity.ERROR), None)
+    if first is not None:
+        raise Refusal(f"{draft.id} has errors, the first: {first}", hint=f"See them all with: briefing check {draft.id}")
+    return draft, problems
+
+
+def sample_mail(edition: Edition, base_url: str, path: Path) -> bytes:
+    """An edition's mail as one made-up reader would get it, dated by the day on which the draft at ``path`` was last saved."""
+    return compose(
+        content_of(edition), to=SAMPLE_READER, unsubscribe_url=f"{base_url}/leave/{edition.newsletter}/SAMPLE",
+        message_id=f"{edition.digest[:32]}@{edition.from_address.rpartition('@')[2]}",
+        date=datetime.combine(datetime.fromtimestamp(path.stat().st_mtime, UTC), time(0), UTC),
+    )  # fmt: skip
+
+
 def write(desk: Desk, reference: str, folder: Path) -> Written:
     """Writes ``<slug>.html .txt .eml .web.html`` and ``edition.json``, with the pictures under ``media/``.
 
@@ -64,17 +82,10 @@ def write(desk: Desk, reference: str, folder: Path) -> Written:
     was last saved, so that a spam filter tried on it judges the mail and not its age. Raises Refusal when the draft has
     errors, DiskFault.
     """
-    draft, problems = examine(desk, reference)
-    if any(one.severity is Severity.ERROR for one in problems):
-        first = next(one for one in problems if one.severity is Severity.ERROR)
-        raise Refusal(f"{draft.id} has errors, the first: {first}", hint=f"See them all with: briefing check {draft.id}")
+    draft, problems = sound(desk, reference)
     edition, pictures = drafts.render(desk, draft)
     name = draft.id.slug
-    eml = compose(
-        content_of(edition), to=SAMPLE_READER, unsubscribe_url=f"{desk.settings.newsroom.base_url}/leave/{edition.newsletter}/SAMPLE",
-        message_id=f"{edition.digest[:32]}@{edition.from_address.rpartition('@')[2]}",
-        date=datetime.combine(datetime.fromtimestamp(draft.path.stat().st_mtime, UTC), time(0), UTC),
-    )  # fmt: skip
+    eml = sample_mail(edition, desk.settings.newsroom.base_url, draft.path)
     html, text, web = edition.html.encode(), edition.text.encode(), edition.web.encode()
     media = {f"media/{one.name}": one.data for one in pictures}
     summary: dict[str, object] = {
