@@ -1,0 +1,75 @@
+"""Markdown from elsewhere -> a draft's parts.
+
+markdown-it reads it, raw HTML and all, and writes HTML with line numbers; from there on it goes the way of a web page. So there is one
+place that knows what a list, a figure or a form is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from pipeline.draft.importing.decode import decode
+from pipeline.draft.importing.foreign_front import read_front
+from pipeline.draft.importing.tidy import Raw, finish
+from pipeline.draft.importing.values import DocumentImport, Notes
+from pipeline.draft.importing.web import parse_html, walk
+from pipeline.errors import Refusal
+
+_SHORTCODE = re.compile(r"\{\{[<%].{0,80}?[>%]\}\}|\{%.{0,80}?%\}|^:::|^!!!|\[\[[^\]\n]{1,80}\]\]")
+_FOOTNOTE = re.compile(r"\[\^[^\]\s]{1,40}\]")
+
+
+def read_markdown(data: bytes, *, file: str) -> DocumentImport:
+    """Sorts a Markdown file of another tool. Raises Refusal when it has no text, UsageError when it is not UTF-8."""
+    text = decode(data, file, declared=False)
+    notes, raw = Notes(file), Raw()
+    first_line, body = read_front(text, raw, notes)
+    _ask_about_signs(body, first_line, notes)
+    parser = MarkdownIt("commonmark", {"html": True, "maxNesting": 40}).enable(["table", "strikethrough"])
+    environment: dict[str, Any] = {}
+    try:
+        tokens = parser.parse(body, environment)
+    except RecursionError:
+        raise Refusal(f"{file} is nested too deeply to be read", hint="Remove the nested brackets or quotes.") from None
+    _list_references(tokens, environment, first_line, notes)
+    html = _with_lines(parser, tokens, environment, first_line)
+    tree = parse_html(f"<!doctype html><html><body>{html}</body></html>", file)
+    walk(tree.find("body"), raw, notes, classes={}, markdown=True)
+    return finish(raw, notes, unit="line")
+
+
+def _with_lines(parser: MarkdownIt, tokens: Sequence[Token], environment: dict[str, Any], first_line: int) -> str:
+    """HTML in which every block says on which line of the file it began."""
+    marked: list[Token] = []
+    for token in tokens:
+        if token.map is not None and token.type == "html_block":
+            # raw HTML has no place for a number; an element that shows nothing stands before it
+            marked.append(Token("html_block", "", 0, content=f'<wbr data-line="{token.map[0] + first_line}">'))
+        elif token.map is not None and token.nesting >= 0:
+            token.attrSet("data-line", str(token.map[0] + first_line))
+        marked.append(token)
+    return str(parser.renderer.render(marked, parser.options, environment))
+
+
+def _list_references(tokens: Sequence[Token], environment: dict[str, Any], first_line: int, notes: Notes) -> None:
+    """Addresses that nothing refers to vanish in CommonMark; here they are listed."""
+    inner = [child for token in tokens for child in token.children or []]
+    used = {str(child.attrs[name]) for child in inner for name in ("href", "src") if name in child.attrs}
+    for label, reference in environment.get("references", {}).items():
+        if reference["href"] not in used:
+            line = reference.get("map", [0])[0] + first_line
+            notes.drop("address that nothing refers to", f"[{label}]: {reference['href']} {reference.get('title', '')}", line, limit=160)
+
+
+def _ask_about_signs(body: str, first_line: int, notes: Notes) -> None:
+    """Marks of other tools are kept as the text they are; an editor should see them."""
+    for number, line in enumerate(body.split("\n"), first_line):
+        if found := _SHORTCODE.search(line):
+            notes.warn("import-sign", f"a sign of another tool was kept as text: {found[0][:40]}", "Replace or remove it.", number)
+        if found := _FOOTNOTE.search(line):
+            notes.warn("import-footnotes", f"a footnote was kept as text: {found[0]}", "Work it into the text.", number)
