@@ -21,6 +21,8 @@ from pipeline.draft.importing.web import parse_html, walk
 from pipeline.errors import Refusal
 
 _SHORTCODE = re.compile(r"\{\{[<%].{0,80}?[>%]\}\}|\{%.{0,80}?%\}|^:::|^!!!|\[\[[^\]\n]{1,80}\]\]")
+MAX_NESTING = 60
+"""Lists and quotes inside one another; the parser leaves out what is deeper, so a file that comes near is refused."""
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]{1,40}\]")
 
 
@@ -30,12 +32,14 @@ def read_markdown(data: bytes, *, file: str) -> DocumentImport:
     notes, raw = Notes(file), Raw()
     first_line, body = read_front(text, raw, notes)
     _ask_about_signs(body, first_line, notes)
-    parser = MarkdownIt("commonmark", {"html": True, "maxNesting": 40}).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"html": True, "maxNesting": MAX_NESTING}).enable(["table", "strikethrough"])
     environment: dict[str, Any] = {}
     try:
         tokens = parser.parse(body, environment)
     except RecursionError:
-        raise Refusal(f"{file} is nested too deeply to be read", hint="Remove the nested brackets or quotes.") from None
+        tokens = None
+    if tokens is None or any(token.level >= MAX_NESTING - 2 for token in tokens):
+        raise Refusal(f"{file} is nested too deeply to be read", hint="Remove the nested brackets or quotes.")
     _list_references(tokens, environment, first_line, notes)
     html = _with_lines(parser, tokens, environment, first_line)
     tree = parse_html(f"<!doctype html><html><body>{html}</body></html>", file)
@@ -63,7 +67,7 @@ def _list_references(tokens: Sequence[Token], environment: dict[str, Any], first
     for label, reference in environment.get("references", {}).items():
         if reference["href"] not in used:
             line = reference.get("map", [0])[0] + first_line
-            notes.drop("address that nothing refers to", f"[{label}]: {reference['href']} {reference.get('title', '')}", line, limit=160)
+            notes.drop("address that nothing refers to", f"[{label.lower()}]: {reference['href']} {reference.get('title', '')}", line, limit=160)
 
 
 def _ask_about_signs(body: str, first_line: int, notes: Notes) -> None:

@@ -21,6 +21,9 @@ from pipeline.errors import Refusal
 _ENDINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG\r\n\x1a\n": ".png", b"GIF8": ".gif", b"BM": ".bmp", b"II*\0": ".tiff", b"MM\0*": ".tiff"}
 
 
+MAX_BLOCKS = 5_000
+
+
 @dataclass(slots=True, kw_only=True)
 class Raw:
     """What a reader of one kind found, headings with the document's own levels (1 to 6)."""
@@ -51,6 +54,8 @@ def finish(raw: Raw, notes: Notes, *, unit: str) -> DocumentImport:
     """Puts a document in order. Raises Refusal when it has no text."""
     if not any(isinstance(block, Paragraph | ListBlock | Quote) for block in raw.blocks):
         raise Refusal(f"no text was found in {notes.file}", hint="Open the file and see whether it is the right one.")
+    if len(raw.blocks) > MAX_BLOCKS:
+        raise Refusal(f"{notes.file} has {len(raw.blocks)} paragraphs", hint=f"An issue has at most {MAX_BLOCKS}: cut the document in parts.")
     blocks = _without_first_title(raw, notes)
     blocks = _levelled(blocks, notes)
     _ask_about_headings(blocks, notes)
@@ -73,6 +78,8 @@ def settle_pictures(document: DocumentImport, found: Mapping[str, bytes], *, dro
 
     ``found`` has the bytes by ``Picture.source``. The draft's names get the endings that the bytes ask for.
     """
+    if not document.pictures:
+        return document
     names: dict[str, str] = {}
     pictures: list[Picture] = []
     notes = Notes(document.file)

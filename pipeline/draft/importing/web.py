@@ -5,6 +5,7 @@ The article is found by ``<article>`` and ``<main>``, else by where most of the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,8 @@ from pipeline.errors import Refusal
 
 MAX_DEPTH = 120
 _PARAGRAPH = 25
+#: Elements that have no content, which libxml2 does not know as such: what follows would stand inside them.
+_VOID = re.compile(r"""<(wbr|source|track|embed|keygen|bgsound)\b((?:"[^"<>]*"|'[^'<>]*'|[^'"<>])*?)/?>""", re.IGNORECASE)
 
 
 def read_html(data: bytes, *, file: str) -> DocumentImport:
@@ -48,6 +51,7 @@ def parse_html(text: str, file: str) -> Any:
     parser = lxml.html.HTMLParser(encoding="utf-8", no_network=True, huge_tree=False)
     if not text.strip():
         raise Refusal(f"{file} is empty", hint="Save the page again.")
+    text = _VOID.sub(r"<\1\2></\1>", text)
     try:
         # NUL ends a text for libxml2; browsers read it as a sign that is missing
         tree = lxml.html.document_fromstring(text.replace("\0", "\ufffd").encode("utf-8", "replace"), parser=parser)

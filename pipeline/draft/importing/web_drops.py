@@ -43,6 +43,9 @@ def shown(element: Any) -> str:
     """The words of an element for the list of what was dropped, and its pictures."""
     if element.tag in ("script", "style", "template"):
         return ""
+    if element.tag in ("iframe", "video", "audio", "object", "embed"):
+        source = next((one.get("src") or one.get("data") for one in element.iter() if one.get("src") or one.get("data")), "")
+        return f"{source} {words_of(element)}".strip()
     pictures = [f"[picture {image.get('alt') or (image.get('src') or '').rpartition('/')[2][:40]}]" for image in element.iter("img")]
     return " ".join([words_of(element), *pictures]).strip()
 
