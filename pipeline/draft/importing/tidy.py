@@ -55,7 +55,9 @@ def finish(raw: Raw, notes: Notes, *, unit: str) -> DocumentImport:
     if not any(isinstance(block, Paragraph | ListBlock | Quote) for block in raw.blocks):
         raise Refusal(f"no text was found in {notes.file}", hint="Open the file and see whether it is the right one.")
     if len(raw.blocks) > MAX_BLOCKS:
-        raise Refusal(f"{notes.file} has {len(raw.blocks)} paragraphs", hint=f"An issue has at most {MAX_BLOCKS}: cut the document in parts.")
+        raise Refusal(
+            f"{notes.file} has {len(raw.blocks)} paragraphs", hint=f"An issue has at most {MAX_BLOCKS}: cut the document in parts."
+        )
     blocks = _without_first_title(raw, notes)
     blocks = _levelled(blocks, notes)
     _ask_about_headings(blocks, notes)
@@ -151,7 +153,7 @@ def _without_first_title(raw: Raw, notes: Notes) -> list[Block]:
         words = plain(block.content).strip() if isinstance(block, SubHeading) else ""
         if isinstance(block, SubHeading) and not taken and words and _is_headline(block, words, raw.title):
             taken = True
-            if raw.title and block.line != raw.title_place:
+            if raw.title:
                 notes.drop("repeat", f"the headline again: {words}", block.line)
             if not raw.title:
                 raw.title, raw.title_place = words, block.line

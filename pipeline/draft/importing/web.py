@@ -150,7 +150,7 @@ def _read_head(tree: Any, root: Any, raw: Raw, notes: Notes) -> None:
         raw.byline = None
     day = meta.get("article:published_time") or meta.get("date") or meta.get("dcterms.date")
     if day:
-        notes.drop("date line", f"published {day}: give the issue's day with --date", 1)
+        notes.drop("date line", f"published {day}: give the issue's day with --date", 1, limit=160)
 
 
 def _address_of(tree: Any) -> str:

@@ -55,6 +55,8 @@ def reason_to_drop(element: Any, *, whole: int) -> str:
     tag = element.tag
     if tag in _SILENT:
         return "silent"
+    if "footnote-backref" in (element.get("class") or "") or "footnotes-sep" in (element.get("class") or ""):
+        return "silent"
     if tag in _KINDS:
         # some sites put the whole page into one form
         return "" if tag in ("form", "footer", "aside") and len(words_of(element)) * 2 > whole else _KINDS[tag]
