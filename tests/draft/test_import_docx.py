@@ -199,6 +199,34 @@ def test_a_field_is_a_link_and_superscripts_are_figures() -> None:
     assert read(document).body_markdown == "See [this page](https://example.org/x) about 10 m²"
 
 
+def test_text_boxes_contents_controls_and_notes() -> None:
+    document = docx.Document()
+    paragraph = document.add_paragraph("A ferry waits")
+    box = "<w:pict><w:txbxContent><w:p><w:r><w:t>words in a box</w:t></w:r></w:p></w:txbxContent></w:pict>"
+    add(paragraph, f"<w:r>{box}</w:r>")
+    add(paragraph, "<w:sdt><w:sdtContent><w:r><w:t> in a control</w:t></w:r></w:sdtContent></w:sdt>")
+    add(paragraph, '<w:r><w:footnoteReference w:id="7"/></w:r>')
+    data = saved(document)
+    relation = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/footnotes"
+    with zipfile.ZipFile(io.BytesIO(data)) as package:
+        rels = package.read("word/_rels/document.xml.rels").decode()
+        types = package.read("[Content_Types].xml").decode()
+    part = "/word/footnotes.xml"
+    kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.footnotes+xml"
+    note = f'<w:footnotes {nsdecls("w")}><w:footnote w:id="7"><w:p><w:r><w:t>Since 1921.</w:t></w:r></w:p></w:footnote></w:footnotes>'
+    packed = repacked(data, {
+        "word/footnotes.xml": note.encode(),
+        "word/_rels/document.xml.rels": rels.replace(
+            "</Relationships>", f'<Relationship Id="rId99" Type="{relation}" Target="footnotes.xml"/></Relationships>'
+        ).encode(),
+        "[Content_Types].xml": types.replace("</Types>", f'<Override PartName="{part}" ContentType="{kind}"/></Types>').encode(),
+    })  # fmt: skip
+    found = read_word(packed, file="story.docx")
+    assert found.body_markdown == "A ferry waits in a control\\[1\\]\n\n\\[1\\] Since 1921."
+    assert [(item.kind, item.note) for item in found.dropped] == [("text box", "words in a box")]
+    assert "import-footnotes" in {problem.rule for problem in found.problems}
+
+
 # --- what is no Word document -----------------------------------------------------------
 
 

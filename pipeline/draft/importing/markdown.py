@@ -53,7 +53,7 @@ def read_markdown(data: bytes, *, file: str) -> DocumentImport:
 
 
 def _spread(body: str, first_line: int) -> tuple[str, list[int]]:
-    """The text with an empty line before each address that follows a footnote at once, which would go on with it; and the lines' numbers."""
+    """The text with an empty line before each address that follows a footnote at once (it would go on with it); the lines' numbers."""
     out: list[str] = []
     numbers: list[int] = []
     for number, line in enumerate(body.split("\n"), first_line):

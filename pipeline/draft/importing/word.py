@@ -51,7 +51,7 @@ class _Reader:
         self.body = document.element.body
         self.notes = Notes(file)
         self.raw = Raw()
-        self.places = {paragraph: number for number, paragraph in enumerate(self.body.iter(qn("w:p")), 1)}
+        self.places = _places(self.body)
         self.styles = Styles(document)
         self.lists = Lists(self.raw.blocks)
         self.runs = RunReader(document.part, self.notes, self.raw.embedded, self.styles)
@@ -195,6 +195,18 @@ class _Reader:
                 if words and words not in seen:
                     seen.add(words)
                     self.notes.drop(name, words, 1)
+
+
+def _places(body: Any) -> dict[Any, int]:
+    """The number of each paragraph; those of a text box have the number of the paragraph that it hangs on."""
+    places: dict[Any, int] = {}
+    count = 0
+    for paragraph in body.iter(qn("w:p")):
+        outer = next(paragraph.iterancestors(qn("w:p")), None)
+        if outer is None:
+            count += 1
+        places[paragraph] = count if outer is None else places[outer]
+    return places
 
 
 def _inside(parent: Any, tag: str) -> Iterator[Any]:
