@@ -135,6 +135,12 @@ def test_what_is_no_text_is_refused(text: str) -> None:
         read(text)
 
 
+def test_the_name_of_a_code_block_is_listed() -> None:
+    found = read("# T\n\nWords.\n\n~~~ python\ncode\n~~~\n")
+    assert [(item.kind, item.first_line, item.note) for item in found.dropped] == [("name of a code block", 5, "python")]
+    assert found.body_markdown == "Words.\n\ncode"
+
+
 def test_an_encoding_that_nobody_named_is_not_guessed() -> None:
     with pytest.raises(UsageError, match=r"note\.md:3: the file is not UTF-8"):
         read_markdown(b"# One\n\nna\xefve\n", file="note.md")

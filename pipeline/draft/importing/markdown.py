@@ -44,6 +44,9 @@ def read_markdown(data: bytes, *, file: str) -> DocumentImport:
         tokens = None
     if tokens is None or any(token.level >= MAX_NESTING - 2 for token in tokens):
         raise Refusal(f"{file} is nested too deeply to be read", hint="Remove the nested brackets or quotes.")
+    for token in tokens:
+        if token.type == "fence" and token.info.strip():
+            notes.drop("name of a code block", token.info, lines[token.map[0]] if token.map else first_line, limit=160)
     _list_references(tokens, environment, lines, notes)
     _list_footnotes(body, environment, first_line, notes)
     html = _with_lines(parser, tokens, environment, lines)
