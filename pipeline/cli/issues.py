@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import webbrowser
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -14,14 +13,13 @@ from pipeline.cli.door import Issue, Json, door, err, out, print_json, print_pro
 from pipeline.core.problem import has_errors
 from pipeline.errors import OutsideFault, Refusal
 from pipeline.flow import drafts, editions, imports, proofs, rendering
-from pipeline.flow.context import Desk
 from pipeline.flow.proofs import Fate
 from pipeline.newsroom import shown
 
 Newsletter = Annotated[str, typer.Option("--newsletter", help="The newsletter's id (the name of its file in config/newsletters).")]
 Day = Annotated[
     datetime | None,
-    typer.Option("--date", formats=["%Y-%m-%d"], help="Default: the cadence's next day (new), today (import)."),
+    typer.Option("--date", formats=["%Y-%m-%d"], help="Default: the cadence's next day (new), the document's or today (import)."),
 ]
 
 
@@ -56,20 +54,20 @@ def new(
 
 def import_(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Page text copied from a browser (UTF-8).")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Page text, .docx, .html or .md.")],
     newsletter: Newsletter,
     to: Annotated[Path | None, typer.Option("--out", help="Where the draft goes; default: its place under issues/.")] = None,
     pictures: Annotated[
-        Path | None, typer.Option("--pictures", help="A folder of pictures, taken for the captions in the order of their names.")
+        Path | None, typer.Option("--pictures", help="A folder of pictures: for page text in the order of their names, else by name.")
     ] = None,
     drop_pictures: Annotated[bool, typer.Option("--drop-pictures", help="Leave the figures out.")] = False,
     day: Day = None,
     as_json: Json = False,
 ) -> None:
-    """Turn a page's text into a draft, and say what was taken and what was dropped."""
+    """Turn a page's text or a document into a draft, and say what was taken and what was dropped."""
     desk = door(context).desk()
-    done = imports.import_page(
-        desk, file, newsletter, day=_day(desk, newsletter, day), out=to, pictures=pictures, drop_pictures=drop_pictures
+    done = imports.import_file(
+        desk, file, newsletter, day=day.date() if day else None, out=to, pictures=pictures, drop_pictures=drop_pictures
     )
     if as_json:
         print_json(done.as_json())
@@ -197,9 +195,3 @@ def approve(
     print_problems(problems, err)
     out.print(f"{draft.id} is approved by {approval.approved_by}: edition {approval.digest[:12]}", markup=False)
     out.print(f'Send it:  briefing schedule {draft.id} --at "YYYY-MM-DD HH:MM"   or   briefing send {draft.id}', markup=False)
-
-
-def _day(desk: Desk, newsletter: str, day: datetime | None) -> date:
-    if day is not None:
-        return day.date()
-    return desk.clock().astimezone(ZoneInfo(desk.settings.zone(desk.settings.newsletter(newsletter)))).date()
