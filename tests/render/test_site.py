@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.render.environment import open_templates
-from pipeline.render.language import direction, text_direction, typography, words
+from pipeline.render.language import direction, text_direction, typography
 from pipeline.render.palette import contrast, dark, light
 from pipeline.render.site import (
     FeedEntry,
@@ -26,6 +26,7 @@ from pipeline.render.site import (
     rfc3339,
 )
 from pipeline.render.web import site_css
+from pipeline.render.words import words
 from pipeline.settings import Brand
 from tests.render import samples
 

@@ -11,7 +11,7 @@ from pipeline.core.edition import Edition
 from pipeline.errors import TemplateFault
 from pipeline.render.edition import build_edition
 from pipeline.render.environment import open_templates, read, render
-from pipeline.render.language import words
+from pipeline.render.words import words
 from tests.render import samples
 
 
