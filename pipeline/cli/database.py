@@ -20,7 +20,9 @@ def register(cli: typer.Typer) -> None:
 
 def upgrade(context: typer.Context, as_json: Json = False) -> None:
     """Bring the database to this version's schema, whole or not at all."""
-    before, after = schema.upgrade(open_engine(door(context).settings().database_url), system_clock())
+    engine = open_engine(door(context).settings().database_url)
+    context.call_on_close(engine.dispose)
+    before, after = schema.upgrade(engine, system_clock())
     if as_json:
         print_json({"before": before, "after": after})
     else:

@@ -50,6 +50,10 @@ def test_the_demo_mails_a_thousand_readers_once(tmp_path: Path) -> None:
     }
     with closing(SandboxStore(tmp_path / "demo" / "var" / "sandbox.db")) as store:
         assert store.stats().mails == 1000
+        _, listed = store.mails(limit=1000)
+        mails = [mail for one in listed if (mail := store.mail(one.id)) is not None]
+        assert len({(mail.subject, mail.html, mail.text) for mail in mails}) == 1
+        assert len({dict(mail.headers)["List-Unsubscribe"] for mail in mails}) == len({mail.address for mail in mails}) == 1000
     # A second run starts clean.
     assert json.loads(briefing("demo", "--once", "--recipients", "10", "--json", "--dir", "demo", cwd=tmp_path))["sent"] == 10
 

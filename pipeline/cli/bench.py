@@ -1,0 +1,213 @@
+"""``briefing bench``: how fast the pipeline is, as a ratio to the plainest way of doing the same on the same machine in the same run.
+
+Figures without a baseline say more about the machine than about us. Everything happens in a newsroom that is thrown away.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline import app
+from pipeline.cli.door import Json, out, print_json
+from pipeline.core.message import Batch, Outcome
+from pipeline.flow import archive, campaigns, delivery, drafts, editions, readers, starter
+from pipeline.flow.context import Sender
+
+NEWSLETTER = "eurasia-briefing"
+
+
+class What(StrEnum):
+    """What is measured."""
+
+    RENDER = "render"
+    IMPORT = "import"
+    SEND = "send"
+    ARCHIVE = "archive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """One figure beside its baseline; both in seconds for the same work."""
+
+    what: str
+    work: str
+    count: int
+    seconds: float
+    baseline: str
+    baseline_seconds: float
+
+    def as_json(self) -> dict[str, object]:
+        """The measure, its rate, and how many times the baseline it took."""
+        return {
+            "what": self.what, "work": self.work, "count": self.count, "seconds": round(self.seconds, 4),
+            "per_second": round(self.count / self.seconds, 1), "baseline": self.baseline,
+            "baseline_seconds": round(self.baseline_seconds, 4), "ratio": round(self.seconds / self.baseline_seconds, 2),
+        }  # fmt: skip
+
+
+def register(cli: typer.Typer) -> None:
+    """Adds this file's command."""
+    cli.command("bench")(bench)
+
+
+def bench(
+    what: Annotated[What, typer.Argument(metavar="render|import|send|archive", help="What to measure.")],
+    readers_: Annotated[int, typer.Option("--readers", min=1, max=5_000_000, help="How many made-up readers (import, send).")] = 20_000,
+    as_json: Json = False,
+) -> None:
+    """Measure one part of the pipeline beside the plainest way of doing the same, in the same run."""
+    with _throw_away() as sender:
+        measure = {What.RENDER: _render, What.IMPORT: _import, What.SEND: _send, What.ARCHIVE: _archive}[what](sender, readers_)
+    if as_json:
+        print_json(measure.as_json())
+        return
+    found = measure.as_json()
+    out.print(f"{measure.work}: {measure.seconds:.3f} s, {found['per_second']} a second", markup=False)
+    out.print(f"{measure.baseline}: {measure.baseline_seconds:.3f} s", markup=False)
+    out.print(f"{found['ratio']} times the baseline", markup=False)
+
+
+@contextmanager
+def _throw_away() -> Iterator[Sender]:
+    """A newsroom with a sandbox of its own, gone afterwards."""
+    logging.getLogger("pipeline").setLevel(logging.WARNING)
+    from pipeline.providers.sandbox.run import start_in_thread
+
+    with ExitStack() as stack:
+        root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="briefing-bench-"))) / "newsroom"
+        inbox = start_in_thread(root.parent / "sandbox.db")
+        stack.callback(inbox.stop)
+        starter.lay(root, {"provider.sandbox.base_url": inbox.url})
+        sender = app.open_sender(app.load_settings(root, {}))
+        stack.callback(sender.close)
+        yield sender
+
+
+def _timed(work: Callable[[], object], times: int = 1) -> float:
+    """The median of the seconds that ``work`` takes."""
+    taken = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - begun)
+    return statistics.median(taken)
+
+
+def _csv(sender: Sender, count: int) -> Path:
+    path = sender.settings.var / "readers.csv"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("email\n" + "".join(f"reader{number:07d}@example.org\n" for number in range(count)), "utf-8")
+    return path
+
+
+def _newest(sender: Sender) -> str:
+    return str(drafts.listed(sender, NEWSLETTER)[0][0])
+
+
+def _render(sender: Sender, _: int) -> Measure:
+    """Draft to edition, beside premailer alone on the very HTML that it is given on the way."""
+    from pipeline.render import inline
+
+    issue, own, given = _newest(sender), inline.inline_css, list[str]()
+
+    def listening(html: str, *, template: str) -> str:
+        given.append(html)
+        return own(html, template=template)
+
+    inline.inline_css = listening
+    try:
+        drafts.render(sender, drafts.read(sender, issue))
+    finally:
+        inline.inline_css = own
+    return Measure(
+        what="render", work="a draft on disk to an edition", count=1, baseline="premailer alone on the same mail",
+        seconds=_timed(lambda: drafts.render(sender, drafts.read(sender, issue)), 15),
+        baseline_seconds=_timed(lambda: own(given[0], template="bench"), 15),
+    )  # fmt: skip
+
+
+def _import(sender: Sender, count: int) -> Measure:
+    """A CSV file to confirmed readers, beside bare inserts of the same lines into one SQLite table."""
+    path = _csv(sender, count)
+
+    def bare() -> None:
+        connection = sqlite3.connect(sender.settings.var / "bare.db", isolation_level=None)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE reader (id INTEGER PRIMARY KEY, address TEXT UNIQUE)")
+        lines = path.read_text("utf-8").splitlines()[1:]
+        for start in range(0, len(lines), readers.CHUNK_ROWS):
+            connection.execute("BEGIN")
+            connection.executemany("INSERT INTO reader (address) VALUES (?)", [(one,) for one in lines[start : start + readers.CHUNK_ROWS]])
+            connection.execute("COMMIT")
+        connection.close()
+
+    seconds = _timed(lambda: readers.import_csv(sender, path, NEWSLETTER, consent="bench"))
+    return Measure(
+        what="import", work=f"{count} rows of CSV to readers with consent", count=count, seconds=seconds,
+        baseline="the same lines into one bare SQLite table", baseline_seconds=_timed(bare),
+    )  # fmt: skip
+
+
+def _send(sender: Sender, count: int) -> Measure:
+    """Launch to the last result in the ledger, beside the provider calls alone."""
+    readers.import_csv(sender, _csv(sender, count), NEWSLETTER, consent="bench")
+    issue = _newest(sender)
+    editions.approve(sender, issue, approved_by="bench")
+    campaigns.schedule(sender, issue, at=sender.clock())
+    calls: list[float] = []
+    provider = sender.provider
+
+    class Timed:
+        """The real provider, with a watch on its calls."""
+
+        name, capabilities, close = provider.name, provider.capabilities, provider.close
+
+        def send(self, batch: Batch) -> Sequence[Outcome]:
+            begun = time.perf_counter()
+            outcomes = provider.send(batch)
+            calls.append(time.perf_counter() - begun)
+            return outcomes
+
+    def work() -> None:
+        watched = replace(sender, provider=Timed())
+        campaigns.launch_due(watched)
+        while keys := delivery.ready(watched, 100):
+            for key in keys:
+                delivery.deliver(watched, key)
+
+    seconds = _timed(work)
+    return Measure(
+        what="send", work=f"a campaign to {count} readers through HTTP, one call at a time", count=count, seconds=seconds,
+        baseline="the provider's calls alone", baseline_seconds=sum(calls),
+    )  # fmt: skip
+
+
+def _archive(sender: Sender, _: int) -> Measure:
+    """The whole archive written anew, beside writing the same bytes to new files."""
+    readers.import_csv(sender, _csv(sender, 1), NEWSLETTER, consent="bench")
+    for id, _path in drafts.listed(sender, NEWSLETTER):
+        editions.approve(sender, str(id), approved_by="bench")
+        campaigns.schedule(sender, str(id), at=sender.clock())
+    campaigns.launch_due(sender)
+    files = {path: path.read_bytes() for path in archive.place(sender).rglob("*") if path.is_file()}
+
+    def bare() -> None:
+        for number, data in enumerate(files.values()):
+            (sender.settings.var / f"bare-{number}").write_bytes(data)
+
+    return Measure(
+        what="archive", work="three issues with feed and lists", count=3, seconds=_timed(lambda: archive.build(sender), 5),
+        baseline="the same bytes to plain files", baseline_seconds=_timed(bare, 5),
+    )  # fmt: skip
