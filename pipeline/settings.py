@@ -57,6 +57,12 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _mirror(value: str) -> str:
+    if not re.fullmatch(r"https://[^\s/?#@\"<>]+(/[^\s?#\"<>]*)?", value):
+        raise ValueError(f"{value!r} must be an https:// address, without ? or #")
+    return value
+
+
 def _one_line(value: str) -> str:
     if any(ord(character) < 32 for character in value):
         raise ValueError("must be one line: it goes into a mail header")
@@ -79,6 +85,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 OneLine = Annotated[str, AfterValidator(_one_line), Field(min_length=1)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
+Mirror = Annotated[str, AfterValidator(_mirror)]
 Colour = Annotated[str, AfterValidator(_colour)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
@@ -109,6 +116,13 @@ class Brand(_Model):
     accent_dark: Colour = "#f0919e"
 
 
+class Wording(_Model):
+    """A newsletter's texts in another language, for its issues in that language."""
+
+    tagline: str = ""
+    about: str = ""
+
+
 SectionKindName = Literal[
     "plain", "expert-corner", "more-stories", "briefs", "watch", "read-more", "podcast", "sign-off", "note", "correction"
 ]
@@ -135,6 +149,8 @@ class Newsletter(_Model):
     brand: Brand = Brand()
     sections: dict[str, SectionKindName] = {}
     legal_notice: dict[str, str] = {}
+    mirrors: tuple[Mirror, ...] = ()
+    editions: dict[str, Wording] = {}
 
 
 class Author(_Model):

@@ -113,8 +113,9 @@ def import_readers(stage: Stage, recipients: int) -> None:
 
 
 def schedule(stage: Stage) -> Status:
-    """Approves the newest sample issue and schedules it for a few seconds ahead."""
-    newest = drafts.listed(stage.sender, NEWSLETTER)[0][0]
+    """Approves the newest sample issue in its original language and schedules it for a few seconds ahead."""
+    newest = drafts.newest_original(stage.sender, NEWSLETTER)
+    assert newest is not None, "the packaged newsroom has issues"
     editions.approve(stage.sender, str(newest), approved_by="demo")
     made = campaigns.schedule(stage.sender, str(newest), at=stage.sender.clock() + DELAY)
     return campaigns.status(stage.sender, made.id)

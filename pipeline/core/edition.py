@@ -93,6 +93,10 @@ class Edition:
     #: The issue's own public page.
     pictures: tuple[PictureRef, ...]
     #: Every picture the edition shows, once, in reading order.
+    translation_of: str | None = None
+    #: The id of the original.
+    translations: tuple[tuple[str, str], ...] = ()
+    #: Language and id of each edition in another language that this one links to.
 
     @property
     def digest(self) -> str:
@@ -101,18 +105,26 @@ class Edition:
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no blanks, characters as themselves. Equal editions give equal bytes."""
-        return json.dumps(asdict(self) | {"date": self.date.isoformat()}, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        values = asdict(self) | {"date": self.date.isoformat()}
+        for name in _LATER:
+            if not values[name]:
+                del values[name]
+        return json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Edition:
         """The edition that ``to_json`` wrote. Raises ValueError when the text is not one."""
         try:
             values = json.loads(text)
-            if not isinstance(values, dict) or values.keys() != {field.name for field in fields(cls)}:
+            if not isinstance(values, dict) or values.keys() | _LATER != {field.name for field in fields(cls)}:
                 raise ValueError("its keys are not an edition's")
             return cls(**_typed(values))
         except (TypeError, KeyError, ValueError) as error:
             raise ValueError(f"not an edition: {error}") from None
+
+
+_LATER = frozenset({"translation_of", "translations"})
+"""Fields that editions stored by earlier versions lack. Left out while empty, so that those keep their digests."""
 
 
 def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,6 +133,7 @@ def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
     typed["date"] = date.fromisoformat(values["date"])
     for name in ("authors", "topics", "pictures"):
         typed[name] = tuple(PictureRef(**item) if name == "pictures" else str(item) for item in values[name])
+    typed["translations"] = tuple((str(language), str(id)) for language, id in values.get("translations", ()))
     return typed
 
 

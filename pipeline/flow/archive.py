@@ -9,16 +9,19 @@ from typing import Protocol
 
 from pipeline.files import write_file
 from pipeline.flow.context import Station
+from pipeline.render.language import shared_language
 from pipeline.render.site import (
     FeedEntry,
     IssueEntry,
     NewsletterEntry,
     front_css,
+    render_coming,
     render_feed,
     render_front,
     render_newsletter,
     render_robots,
     render_sitemap,
+    with_languages,
 )
 from pipeline.render.web import site_css
 from pipeline.settings import Newsletter
@@ -55,6 +58,8 @@ def write_issue(station: Station, edition_id: int) -> Path:
     write_media(station, files)
     for sheet in sheets:
         _write_once(place(station), sheet.name, sheet.data)
+    for language, other in edition.translations:
+        _hold_place(station, language, other, IssueEntry.of(edition))
     return write_file(place(station) / edition.issue_id / "index.html", edition.web.encode())
 
 
@@ -72,6 +77,19 @@ def write_media(station: Station, files: Iterable[_Named]) -> None:
         _write_once(place(station) / "media", one.name, one.data)
 
 
+def _hold_place(station: Station, language: str, issue_id: str, original: IssueEntry) -> None:
+    """A page that says "not yet" where a translation will be, so that no link of a mail ever leads nowhere."""
+    path = place(station) / issue_id / "index.html"
+    newsletter = station.settings.newsletters.get(issue_id.partition("/")[0])
+    if path.exists() or newsletter is None:
+        return
+    _write_once(place(station), *site_css(station.environment, newsletter.brand))
+    html = render_coming(
+        station.environment, newsletter=newsletter, newsroom_name=station.settings.newsroom.name, language=language, original=original
+    )
+    write_file(path, html.encode())
+
+
 def _write_once(folder: Path, name: str, data: bytes) -> None:
     """A file whose name is made from its content: if one of that length is there, it is the same."""
     path = folder / name
@@ -82,21 +100,29 @@ def _write_once(folder: Path, name: str, data: bytes) -> None:
 def write_lists(station: Station) -> None:
     """Writes what names the issues: every newsletter's page and feed, the front page, the sitemap. Raises DiskFault."""
     newsroom, environment = station.settings.newsroom, station.environment
-    entries = [NewsletterEntry(newsletter=one, latest=_write_newsletter(station, one)) for one in station.settings.newsletters.values()]
+    newsletters = list(station.settings.newsletters.values())
+    shelves = {one.id: _issues(station, one) for one in newsletters}
+    known = with_languages([entry for issues, _ in shelves.values() for entry in issues])
+    entries = []
+    for one in newsletters:
+        issues = [known[entry.id] for entry in shelves[one.id][0]]
+        _write_newsletter(station, one, issues, shelves[one.id][1])
+        entries.append(NewsletterEntry(newsletter=one, latest=tuple(issues[:LATEST])))
     _write_once(place(station), *front_css(environment, entries))
-    front = render_front(environment, newsroom_name=newsroom.name, base_url=newsroom.base_url, newsletters=entries)
+    front = render_front(
+        environment, newsroom_name=newsroom.name, base_url=newsroom.base_url, newsletters=entries, language=shared_language(newsletters)
+    )
     with reading(station.engine) as connection:
         stands = [(one.issue_id, one.published_at) for one in campaigns.published(connection) if one.published_at is not None]
-    sitemap = render_sitemap(base_url=newsroom.base_url, newsletters=list(station.settings.newsletters), issues=stands)
+    sitemap = render_sitemap(base_url=newsroom.base_url, newsletters=list(station.settings.newsletters), issues=stands, entries=known)
     write_file(place(station) / "sitemap.xml", sitemap.encode())
     write_file(place(station) / "robots.txt", render_robots(base_url=newsroom.base_url).encode())
     write_file(place(station) / "index.html", front.encode())
 
 
-def _write_newsletter(station: Station, newsletter: Newsletter) -> tuple[IssueEntry, ...]:
-    """A newsletter's page, feed and style sheet; gives its latest issues for the front page."""
+def _write_newsletter(station: Station, newsletter: Newsletter, issues: list[IssueEntry], feed: list[FeedEntry]) -> None:
+    """A newsletter's page, feed and style sheet."""
     newsroom, environment = station.settings.newsroom, station.environment
-    issues, feed = _issues(station, newsletter)
     page = render_newsletter(environment, newsletter=newsletter, newsroom_name=newsroom.name, base_url=newsroom.base_url, issues=issues)
     atom = render_feed(
         environment, newsletter=newsletter, newsroom_name=newsroom.name, base_url=newsroom.base_url, entries=feed,
@@ -105,7 +131,6 @@ def _write_newsletter(station: Station, newsletter: Newsletter) -> tuple[IssueEn
     _write_once(place(station), *site_css(environment, newsletter.brand))
     write_file(place(station) / newsletter.id / "feed.xml", atom.encode())
     write_file(place(station) / newsletter.id / "index.html", page.encode())
-    return tuple(issues[:LATEST])
 
 
 def _since(feed: list[FeedEntry], station: Station) -> datetime:

@@ -19,8 +19,11 @@ from pipeline.flow.cadence import next_date, next_slot
 from pipeline.flow.context import Desk
 from pipeline.newsroom import shown
 from pipeline.render.edition import build_edition
-from pipeline.render.language import words
+from pipeline.render.page import Sibling
 from pipeline.render.pictures import prepare_picture
+from pipeline.render.words import words
+
+FRONT_MATTER_BYTES = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +46,19 @@ class Draft:
 
 def locate(desk: Desk, reference: str) -> tuple[IssueId, Path]:
     """The id and file of an issue named by id or by path. Raises UsageError that lists near ones."""
-    issues = desk.settings.root / "issues"
     try:
         id = IssueId.parse(reference)
     except ValueError:
         return _locate_path(desk, Path(reference))
-    for path in (issues / id.newsletter / f"{id.stem}.md", issues / id.newsletter / id.stem / "index.md"):
-        if path.is_file():
-            return id, path
+    if (path := _path_of(desk, id)) is not None:
+        return id, path
     near = ", ".join(str(one) for one, _ in listed(desk, id.newsletter)[:5]) or "none"
     raise UsageError(f"there is no draft for the issue {id}", hint=f"Newest issues of this newsletter: {near}.")
+
+
+def _path_of(desk: Desk, id: IssueId) -> Path | None:
+    folder = desk.settings.root / "issues" / id.newsletter
+    return next((path for path in (folder / f"{id.stem}.md", folder / id.stem / "index.md") if path.is_file()), None)
 
 
 def _locate_path(desk: Desk, given: Path) -> tuple[IssueId, Path]:
@@ -112,6 +118,14 @@ def read(desk: Desk, reference: str) -> Draft:
         else:
             pictures[figure.src] = outcome[1]
             digest.update(hashlib.sha256(outcome[0]).digest())
+    if issue is not None and issue.translation_of is not None and _path_of(desk, IssueId.parse(issue.translation_of)) is None:
+        found.append(
+            Problem(
+                rule="translation-unknown", severity=Severity.WARNING, file=file, line=1,
+                message=f"there is no draft for the original, {issue.translation_of}, so neither links to the other",
+                hint="Mend translation_of, or remove it.",
+            )
+        )  # fmt: skip
     unique = tuple(dict.fromkeys(sorted(found, key=lambda p: (p.line, p.rule))))
     return Draft(id=id, path=path, issue=issue, pictures=pictures, source_digest=digest.hexdigest(), problems=unique)
 
@@ -151,7 +165,49 @@ def render(desk: Desk, draft: Draft) -> tuple[Edition, tuple[Picture, ...]]:
         draft.issue, newsletter=newsletter, authors=authors, newsroom_name=desk.settings.newsroom.name,
         base_url=desk.settings.newsroom.base_url, pictures=draft.pictures, author_photos=photos,
         next_issue=words(desk.environment, draft.issue.language).day(next_day) if next_day else None, environment=desk.environment,
+        siblings=siblings(desk, draft.issue),
     )  # fmt: skip
+
+
+def siblings(desk: Desk, issue: Issue) -> tuple[Sibling, ...]:
+    """The same issue in other languages, as far as sound drafts of it are there: the original first, the others by language."""
+    original = issue.translation_of or str(issue.id)
+    found: list[Sibling] = []
+    for id, path in listed(desk):
+        if id == issue.id or id.newsletter not in desk.settings.newsletters:
+            continue
+        other = _parsed(desk, id, path, original)
+        if other is not None:
+            found.append(Sibling(id=id, language=other.language, title=other.title))
+    return tuple(sorted(found, key=lambda one: (str(one.id) != original, one.language, str(one.id))))
+
+
+def _parsed(desk: Desk, id: IssueId, path: Path, original: str) -> Issue | None:
+    """A draft that is the original or translates it. Most drafts do neither, and are put down after their first lines."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    if str(id) != original and b"translation_of" not in data[:FRONT_MATTER_BYTES]:
+        return None
+    text, trouble = decode_draft(data, path.name)
+    settings = desk.settings
+    issue, problems = parse_draft(
+        text, file=path.name, id=id, newsletter=settings.newsletter(id.newsletter), authors=settings.authors,
+        newsletters=settings.newsletters,
+    )  # fmt: skip
+    if issue is None or has_errors((*trouble, *problems)):
+        return None
+    return issue if str(id) == original or issue.translation_of == original else None
+
+
+def newest_original(desk: Desk, newsletter: str) -> IssueId | None:
+    """The newest issue that translates no other one."""
+    for id, path in listed(desk, newsletter):
+        issue = _parsed(desk, id, path, str(id))
+        if issue is not None and issue.translation_of is None:
+            return id
+    return None
 
 
 def proposed_day(desk: Desk, newsletter_id: str) -> date:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from jinja2 import Environment
 
@@ -10,10 +11,11 @@ from pipeline.core.edition import Edition, Picture
 from pipeline.core.issue import Figure, Issue
 from pipeline.render.email import COLUMN, email_html
 from pipeline.render.html import MAIL_CLASSES, WEB_CLASSES, Shown
-from pipeline.render.language import direction, words
-from pipeline.render.page import AUTHOR_PHOTO, Addresses, Page, page_of, shown
+from pipeline.render.language import direction
+from pipeline.render.page import AUTHOR_PHOTO, Addresses, Page, Sibling, page_of, shown, translation
 from pipeline.render.plain import plain_text
 from pipeline.render.web import feed_fragment, site_css, web_page
+from pipeline.render.words import words
 from pipeline.settings import Author, Newsletter
 
 
@@ -35,11 +37,12 @@ def archive_addresses(newsletter: str) -> Addresses:
 def build_edition(
     issue: Issue, *, newsletter: Newsletter, authors: Sequence[Author], newsroom_name: str, base_url: str,
     pictures: Mapping[str, Picture], author_photos: Mapping[str, Picture], next_issue: str | None, environment: Environment,
+    siblings: Sequence[Sibling] = (),
 ) -> tuple[Edition, tuple[Picture, ...]]:  # fmt: skip
     """The edition of an issue and the pictures it shows, in reading order.
 
-    ``pictures`` by ``Figure.src``, ``author_photos`` by author id, ``next_issue`` as a date in words. The same arguments
-    give the same bytes. Raises TemplateFault.
+    ``pictures`` by ``Figure.src``, ``author_photos`` by author id, ``next_issue`` as a date in words, ``siblings`` the
+    same issue in other languages. The same arguments give the same bytes. Raises TemplateFault.
     """
     base_url = base_url.rstrip("/")
     public = public_addresses(base_url, issue.id.newsletter, issue.id.stem)
@@ -48,24 +51,26 @@ def build_edition(
     used = tuple({picture.name: picture for picture in (*figures, *portraits)}.values())
     language_words = words(environment, issue.language)
 
-    def page(link: Addresses, media: str, classes: Mapping[str, str]) -> Page:
+    def page(link: Addresses, media: str, classes: Mapping[str, str], top: str, file: str) -> Page:
         photos = {id: Shown(media + photo.name, AUTHOR_PHOTO, AUTHOR_PHOTO) for id, photo in author_photos.items()}
         return page_of(
             issue, newsletter=newsletter, authors=authors, newsroom_name=newsroom_name, link=link, words=language_words,
             next_issue=next_issue, photos=photos, classes=classes,
+            translations=[translation(one, f"{top}/{one.id}/{file}", f"{base_url}/{one.id}/") for one in siblings],
         )  # fmt: skip
 
     media = f"{base_url}/media/"
-    mail = page(public, media, MAIL_CLASSES)
+    mail = page(public, media, MAIL_CLASSES, base_url, "")
     html = email_html(issue, mail, environment, lambda src: shown(pictures[src], media + pictures[src].name, COLUMN, medium="mail"))
     web = web_page(
-        issue, page(archive_addresses(issue.id.newsletter), "../../media/", WEB_CLASSES), environment,
+        issue, page(archive_addresses(issue.id.newsletter), "../../media/", WEB_CLASSES, "../..", "index.html"), environment,
         picture=lambda src: shown(pictures[src], f"../../media/{pictures[src].name}", COLUMN, medium="web"),
         canonical=public.issue, share_picture=media + figures[0].name if figures else None,
         css=f"../../{site_css(environment, newsletter.brand)[0]}",
     )  # fmt: skip
     feed = feed_fragment(issue, mail, environment, lambda src: shown(pictures[src], media + pictures[src].name, COLUMN, medium="web"))
-    return _edition(issue, newsletter, mail, html, plain_text(issue, mail), web, feed, used), used
+    edition = _edition(issue, newsletter, mail, html, plain_text(issue, mail), web, feed, used)
+    return replace(edition, translations=tuple((one.language, str(one.id)) for one in siblings)), used
 
 
 def _edition(
@@ -94,6 +99,7 @@ def _edition(
         list_name=newsletter.name,
         archive_url=page.link.issue,
         pictures=tuple(picture.ref for picture in pictures),
+        translation_of=issue.translation_of,
     )
 
 

@@ -1,23 +1,26 @@
-"""What a language decides about a page: direction, fonts, line height, dates, and the words around the article."""
+"""What a language decides about a page: direction, fonts, line height, how it calls itself. Its words: ``words``."""
 
 from __future__ import annotations
 
-import re
-import tomllib
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from datetime import date
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from jinja2 import Environment, TemplateNotFound
-
-from pipeline.errors import TemplateFault
-from pipeline.render.environment import read, template_fault
+from pipeline.settings import Newsletter
 
 _RTL_LANGUAGES = frozenset({"ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 _RTL_SCRIPTS = frozenset({"arab", "hebr", "thaa", "syrc", "nkoo"})
 _CHINESE = frozenset({"zh", "yue", "wuu"})
+
+_OWN_NAMES: Mapping[str, str] = {
+    "ar": "العربية", "az": "Azərbaycanca", "be": "Беларуская", "bg": "Български", "bo": "བོད་སྐད།", "cs": "Čeština", "de": "Deutsch",
+    "en": "English", "es": "Español", "fa": "فارسی", "fr": "Français", "he": "עברית", "hu": "Magyar", "hy": "Հայերեն", "id": "Indonesia",
+    "ja": "日本語", "ka": "ქართული", "kk": "Қазақша", "ko": "한국어", "ky": "Кыргызча", "mn": "Монгол", "my": "မြန်မာ", "pl": "Polski",
+    "ps": "پښتو", "pt": "Português", "ro": "Română", "ru": "Русский", "sr": "Српски", "tg": "Тоҷикӣ", "tk": "Türkmençe", "tr": "Türkçe",
+    "tt": "Татарча", "ug": "ئۇيغۇرچە", "ug-cyrl": "Уйғурчә", "ug-latn": "Uyghurche", "uk": "Українська", "ur": "اردو", "uz": "Oʻzbekcha",
+    "uz-cyrl": "Ўзбекча", "vi": "Tiếng Việt", "zh": "中文", "zh-hans": "简体中文", "zh-hant": "繁體中文",
+}  # fmt: skip
+"""Links to a language are in that language: who needs the link can read it (W3C, Indicating the language of a link)."""
 
 
 def direction(language: str) -> str:
@@ -73,91 +76,14 @@ def typography(language: str) -> Typography:
     return _HAN if language.lower().split("-")[0] in _CHINESE else _LATIN
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """The words around an article in one language: ``templates/words/<language>.toml``."""
-
-    language: str
-    months: tuple[str, ...]
-    long_date: str
-    #: With ``{year}``, ``{month}``, ``{day}``.
-    view: str
-    by: str
-    #: With ``{names}``.
-    comma: str
-    last: str
-    #: Between the last two of several names.
-    minutes: str
-    #: With ``{count}``.
-    picture: str
-    correction: str
-    note: str
-    about: str
-    #: With ``{newsletter}``.
-    legal: str
-    reply: str
-    write: str
-    next: str
-    #: With ``{when}``.
-    why: str
-    #: With ``{newsletter}``.
-    leave: str
-    feed: str
-    archive: str
-    #: With ``{newsletter}``.
-    front: str
-    topics: str
-    skip: str
-    issues: str
-    none: str
-    stay: str
-    join: str
-
-    def day(self, when: date) -> str:
-        """A date in full, as this language writes it."""
-        return self.long_date.format(year=when.year, month=self.months[when.month - 1], day=when.day)
-
-    def names(self, names: Sequence[str]) -> str:
-        """Names as a running list: ``A``, ``A and B``, ``A, B and C``."""
-        if len(names) < 2:
-            return "".join(names)
-        return self.comma.join(names[:-1]) + self.last + names[-1]
-
-    def reading_time(self, text: str) -> str:
-        """How long ``text`` takes to read, in whole minutes (230 words or 500 Chinese characters a minute)."""
-        han = sum(1 for character in text if "\u3400" <= character <= "\u9fff")
-        words = len(re.findall(r"[^\W\u3400-\u9fff]+(?:['’-]\w+)*", text))
-        return self.minutes.format(count=max(1, round(words / 230 + han / 500)))
+def own_name(language: str) -> str:
+    """What a language calls itself; a tag that nobody wrote down here stands for itself."""
+    parts = language.lower().split("-")
+    known = ("-".join(parts[:count]) for count in range(len(parts), 0, -1))
+    return next((_OWN_NAMES[tag] for tag in known if tag in _OWN_NAMES), language)
 
 
-def words(environment: Environment, language: str) -> Words:
-    """The words for a language: its own file, its primary language's, else English. Raises TemplateFault."""
-    tag = language.lower()
-    candidates = [tag, tag.split("-")[0], "en"]
-    if direction(language) != direction(candidates[1]):
-        del candidates[1]  # ug-Cyrl must not get Arabic letters
-    for candidate in candidates:
-        name = f"words/{candidate}.toml"
-        try:
-            return _words(read(environment, name), candidate)
-        except TemplateFault as error:
-            if not isinstance(error.__cause__, TemplateNotFound) or candidate == "en":
-                raise
-        except (ValueError, TypeError, KeyError) as error:
-            raise template_fault(environment, name, error) from error
-    raise AssertionError("English is the last candidate")
-
-
-@lru_cache(maxsize=64)
-def _words(text: str, language: str) -> Words:
-    table: Mapping[str, object] = tomllib.loads(text)
-    known = {field.name for field in fields(Words)} - {"language"}
-    if missing := known - table.keys():
-        raise ValueError(f"these words are missing: {', '.join(sorted(missing))}")
-    if extra := table.keys() - known:
-        raise ValueError(f"unknown words: {', '.join(sorted(extra))}")
-    months = table["months"]
-    if not isinstance(months, list) or len(months) != 12:
-        raise ValueError("months must be a list of twelve names")
-    plain = {name: str(table[name]) for name in known - {"months"}}
-    return Words(language=language, months=tuple(map(str, months)), **plain)
+def shared_language(newsletters: Iterable[Newsletter]) -> str:
+    """The language of pages that belong to no newsletter: the one that all have, else English."""
+    found = {newsletter.language for newsletter in newsletters}
+    return found.pop() if len(found) == 1 else "en"

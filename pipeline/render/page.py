@@ -10,11 +10,12 @@ from typing import Literal
 from markupsafe import Markup
 
 from pipeline.core.edition import Picture
-from pipeline.core.issue import Inline, Issue, Link, Section, Text, plain
+from pipeline.core.issue import Inline, Issue, IssueId, Link, Section, Text, plain
 from pipeline.render.html import Medium, Shown, Writer
-from pipeline.render.language import Typography, Words, direction, text_direction, typography
+from pipeline.render.language import Typography, direction, own_name, text_direction, typography
 from pipeline.render.palette import Palette, dark, light
-from pipeline.settings import Author, Newsletter
+from pipeline.render.words import Words
+from pipeline.settings import Author, Newsletter, Wording
 
 AUTHOR_PHOTO = 72
 """CSS pixels: the side of an author's portrait."""
@@ -60,6 +61,30 @@ class AuthorCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sibling:
+    """The same issue in another language."""
+
+    id: IssueId
+    language: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translation:
+    """A link to the same issue in another language."""
+
+    language: str
+    direction: str
+    name: str
+    #: What the language calls itself.
+    title: str
+    href: str
+    #: As the page links: relative in the archive.
+    url: str
+    #: Absolute, for ``hreflang``.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """A text in a language that need not be the issue's."""
 
@@ -83,6 +108,7 @@ class Page:
     byline: str
     reading_time: str
     topics: tuple[str, ...]
+    translations: tuple[Translation, ...]
     authors: tuple[AuthorCard, ...]
     newsletter_id: str
     newsletter: str
@@ -94,6 +120,7 @@ class Page:
     #: Lines, the newsroom's name first.
     reply_to: str
     next_issue: str | None
+    mirrors: tuple[str, ...]
     link: Addresses
     words: Words
     type: Typography
@@ -101,10 +128,19 @@ class Page:
     dark: Palette
     furniture: Markup
     #: `` lang dir`` for an element of our own words where they are not in the issue's language, else empty.
+    home: str
+    #: The language of the configuration's texts: the newsletter's.
+    translated: frozenset[str]
+    #: Those of them that are in the issue's language nevertheless.
 
     def turn(self, text: str) -> Markup:
-        """A `` dir`` attribute where ``text`` runs the other way than the page, or its full stop lands on the wrong side."""
+        """`` lang dir`` for a text of the configuration where it speaks or runs otherwise than the page.
+
+        Without ``dir`` its full stop lands on the wrong side; without ``lang`` it is read out in the wrong language.
+        """
         found = text_direction(text)
+        if self.home.split("-")[0].lower() != self.language.split("-")[0].lower() and text not in self.translated:
+            return Markup(' lang="{}" dir="{}"').format(self.home, found or direction(self.home))
         return Markup("") if found in (None, self.direction) else Markup(' dir="{}"').format(found)
 
     @property
@@ -162,10 +198,12 @@ def _anchor(title: str, taken: set[str]) -> str:
 
 def page_of(
     issue: Issue, *, newsletter: Newsletter, authors: Sequence[Author], newsroom_name: str, link: Addresses, words: Words,
-    next_issue: str | None, photos: Mapping[str, Shown], classes: Mapping[str, str],
+    next_issue: str | None, photos: Mapping[str, Shown], classes: Mapping[str, str], translations: Sequence[Translation],
 ) -> Page:  # fmt: skip
     """Gathers what surrounds an article; ``classes`` are those of the medium's links."""
     medium = Medium("page", classes, no_picture)
+    wording = _wording(newsletter, issue.language)
+    about = prose(wording.about or newsletter.about, medium, direction(issue.language))
     own = words.language == issue.language.lower().split("-")[0] or words.language == issue.language.lower()
     return Page(
         title=issue.title,
@@ -178,23 +216,40 @@ def page_of(
         byline=words.by.format(names=words.names([author.name for author in authors])) if authors else "",
         reading_time=words.reading_time(_reading_text(issue)),
         topics=issue.topics,
+        translations=tuple(translations),
         authors=tuple(_card(author, photos.get(author.id), medium) for author in authors),
         newsletter_id=newsletter.id,
         newsletter=newsletter.name,
-        tagline=newsletter.tagline,
+        tagline=wording.tagline or newsletter.tagline,
         newsroom=newsroom_name,
-        about=prose(newsletter.about, medium, direction(newsletter.language)),
+        about=about,
         legal=legal_notice(newsletter, issue.language, medium),
         postal_address=_postal_lines(newsletter.postal_address, newsroom_name),
         reply_to=newsletter.reply_to,
         next_issue=next_issue,
+        mirrors=newsletter.mirrors,
         link=link,
         words=words,
         type=typography(issue.language),
         light=light(newsletter.brand.accent),
         dark=dark(newsletter.brand.accent_dark),
         furniture=Markup("") if own else Markup(' lang="{}" dir="{}"').format(words.language, direction(words.language)),
+        home=newsletter.language,
+        translated=frozenset({wording.tagline, *(paragraph.text for paragraph in about if wording.about)} - {""}),
     )
+
+
+def _wording(newsletter: Newsletter, language: str) -> Wording:
+    """The newsletter's texts in the issue's language, where it has them."""
+    return newsletter.editions.get(language) or newsletter.editions.get(language.split("-")[0]) or Wording()
+
+
+def translation(sibling: Sibling, href: str, url: str) -> Translation:
+    """A link to a sibling."""
+    language = sibling.language
+    return Translation(
+        language=language, direction=direction(language), name=own_name(language), title=sibling.title, href=href, url=url
+    )  # fmt: skip
 
 
 def _reading_text(issue: Issue) -> str:

@@ -19,6 +19,9 @@ def plain_text(issue: Issue, page: Page) -> str:
         underlined(page.title, "="),
         wrap(" | ".join(part for part in (page.byline, page.date, page.reading_time) if part)),
     ]
+    if page.translations:
+        links = "\n".join(writer.link(one.name, one.href) for one in page.translations)
+        head.append(f"{wrap(page.words.translations)}\n{links}")
     body = [part for part in (writer.blocks(issue.opening), *map(writer.section, issue.sections)) if part]
     signature = "-- \n" + "\n\n".join(_signature(page, writer))
     return "\n\n".join([*head, *body, *(_card(author, writer) for author in page.authors), *_reply(page), signature]) + "\n"
@@ -50,6 +53,8 @@ def _signature(page: Page, writer: TextWriter) -> list[str]:
     )
     parts.append(writer.link(page.words.feed, page.link.feed))
     parts.append(writer.link(page.words.archive.format(newsletter=page.newsletter), page.link.newsletter))
+    if page.mirrors:
+        parts.append("\n".join([wrap(page.words.mirrors), *page.mirrors]))
     parts.append(wrap(page.words.why.format(newsletter=page.newsletter)))
     parts.append(writer.link(page.words.leave, page.link.leave))
     parts.append("\n".join(map(wrap, page.postal_address)))

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from jinja2 import Environment
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from pipeline.core.edition import Edition
 from pipeline.render.environment import render
 from pipeline.render.html import WEB_CLASSES, Medium
-from pipeline.render.language import direction, words
+from pipeline.render.language import direction, own_name
 from pipeline.render.page import no_picture, prose
 from pipeline.render.web import site_css
+from pipeline.render.words import words
 from pipeline.settings import Brand, Newsletter
 
 
@@ -31,6 +32,10 @@ class IssueEntry:
     date: date
     language: str
     authors: tuple[str, ...]
+    translation_of: str | None = None
+    #: The original's id.
+    also: tuple[IssueEntry, ...] = ()
+    #: The same issue in other languages, as far as it is out.
 
     @classmethod
     def of(cls, edition: Edition) -> IssueEntry:
@@ -43,12 +48,36 @@ class IssueEntry:
             date=edition.date,
             language=edition.language,
             authors=edition.authors,
+            translation_of=edition.translation_of,
         )
+
+    @property
+    def id(self) -> str:
+        """The issue's id."""
+        return f"{self.newsletter}/{self.stem}"
+
+    @property
+    def name(self) -> str:
+        """What its language calls itself."""
+        return own_name(self.language)
 
     @property
     def direction(self) -> str:
         """``ltr`` or ``rtl``."""
         return direction(self.language)
+
+
+def with_languages(entries: Sequence[IssueEntry]) -> dict[str, IssueEntry]:
+    """Entries by id, each knowing its published siblings: the original first, the others by language."""
+    families: dict[str, list[IssueEntry]] = {}
+    for one in entries:
+        families.setdefault(one.translation_of or one.id, []).append(one)
+    for family in families.values():
+        family.sort(key=lambda one: (one.translation_of is not None, one.language, one.id))
+    return {
+        one.id: replace(one, also=tuple(other for other in families[one.translation_of or one.id] if other.id != one.id))
+        for one in entries
+    }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,14 +135,38 @@ def front_css(environment: Environment, newsletters: Sequence[NewsletterEntry]) 
     return site_css(environment, _shared_brand(newsletters))
 
 
-def render_sitemap(*, base_url: str, newsletters: Sequence[str], issues: Sequence[tuple[str, datetime]]) -> str:
-    """The sitemap (sitemaps.org 0.9), ``/sitemap.xml``: front page, newsletters, and issues by id with their instants."""
+def render_sitemap(
+    *, base_url: str, newsletters: Sequence[str], issues: Sequence[tuple[str, datetime]], entries: Mapping[str, IssueEntry] | None = None
+) -> str:
+    """The sitemap (sitemaps.org 0.9), ``/sitemap.xml``: front page, newsletters, and issues by id with their instants.
+
+    An issue in several languages names them all: search engines take ``hreflang`` from here as well as from a page, and
+    a page that was approved before its translation cannot name it.
+    """
     top = base_url.rstrip("/")
     lines = [f"<url><loc>{escape(top)}/</loc></url>"]
     lines += [f"<url><loc>{escape(top)}/{escape(id)}/</loc></url>" for id in newsletters]
-    lines += [f"<url><loc>{escape(top)}/{escape(id)}/</loc><lastmod>{rfc3339(at)}</lastmod></url>" for id, at in issues]
+    for id, at in issues:
+        entry = (entries or {}).get(id)
+        family = (entry, *entry.also) if entry and entry.also else ()
+        links = "".join(
+            f'<xhtml:link rel="alternate" hreflang="{escape(one.language)}" href="{escape(top)}/{escape(one.id)}/"/>' for one in family
+        )
+        lines.append(f"<url><loc>{escape(top)}/{escape(id)}/</loc><lastmod>{rfc3339(at)}</lastmod>{links}</url>")
     body = "\n".join(lines)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{body}\n</urlset>\n'
+    spaces = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:xhtml="http://www.w3.org/1999/xhtml"'
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset {spaces}>\n{body}\n</urlset>\n'
+
+
+def render_coming(environment: Environment, *, newsletter: Newsletter, newsroom_name: str, language: str, original: IssueEntry) -> str:
+    """What stands at the address of a language edition that another links to before it is out. Raises TemplateFault."""
+    say = words(environment, language)
+    own = say.language == language.lower().split("-")[0]
+    return render(
+        environment, "web/coming.html", newsletter=newsletter_view(newsletter), newsroom=newsroom_name, language=language,
+        direction=direction(language), words=say, issue=original, css=f"../../{site_css(environment, newsletter.brand)[0]}",
+        furniture=Markup("") if own else Markup(' lang="{}" dir="{}"').format(say.language, direction(say.language)),
+    )  # fmt: skip
 
 
 def render_robots(*, base_url: str) -> str:

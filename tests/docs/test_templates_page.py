@@ -10,12 +10,14 @@ from typing import Any
 from pipeline import app
 from pipeline.flow import drafts
 from pipeline.render.language import Typography
-from pipeline.render.page import Addresses, Article, ArticleSection, AuthorCard, Page
+from pipeline.render.page import Addresses, Article, ArticleSection, AuthorCard, Page, Translation
 from pipeline.render.palette import Palette
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "templates.md").read_text("utf-8")
-GIVEN: dict[str, Any] = {"article": Article, "section": ArticleSection, "page": Page, "author": AuthorCard, "link": Addresses}
+GIVEN: dict[str, Any] = {
+    "article": Article, "section": ArticleSection, "page": Page, "author": AuthorCard, "link": Addresses, "translation": Translation,
+}  # fmt: skip
 
 
 def _names(kind: Any) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from datetime import date
 from functools import cache
 
@@ -33,7 +34,7 @@ from pipeline.core.issue import (
 from pipeline.render.edition import build_edition
 from pipeline.render.environment import open_templates
 from pipeline.render.html import Medium
-from pipeline.render.page import no_picture
+from pipeline.render.page import Sibling, no_picture
 from pipeline.render.pictures import prepare_picture
 from pipeline.settings import Author, Brand, Newsletter
 
@@ -316,7 +317,9 @@ def _templates() -> Environment:
     return open_templates()
 
 
-def edition(issue: Issue = RICH, *, newsletter: Newsletter = NEWSLETTER, next_issue: str | None = "December 9") -> Edition:
+def edition(
+    issue: Issue = RICH, *, newsletter: Newsletter = NEWSLETTER, next_issue: str | None = "December 9", siblings: Sequence[Sibling] = ()
+) -> Edition:
     """The edition of a sample with the packaged templates."""
     built, _ = build_edition(
         issue,
@@ -328,5 +331,6 @@ def edition(issue: Issue = RICH, *, newsletter: Newsletter = NEWSLETTER, next_is
         author_photos=photos(),
         next_issue=next_issue,
         environment=_templates(),
+        siblings=siblings,
     )
     return built

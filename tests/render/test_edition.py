@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import socket
@@ -16,11 +17,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from pipeline.core.edition import Edition, content_of
-from pipeline.core.issue import Figure, Issue, Link, Section, SectionKind, plain
+from pipeline.core.issue import Figure, Issue, IssueId, Link, Section, SectionKind, plain
 from pipeline.render.edition import missing_pictures
-from pipeline.render.page import legal_notice
+from pipeline.render.page import Sibling, legal_notice
+from pipeline.settings import Newsletter, Wording
 from tests.render import samples
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -168,8 +171,73 @@ def test_right_to_left_turns_sides_and_leaves_english_alone() -> None:
     assert "padding-left:26px" not in edition.html
     assert "text-align:right" in edition.html
     assert re.search(r'<p dir="ltr" style="margin:0 0 18px;text-align:left">This sentence is in English', edition.html)
-    assert re.search(r'<a[^>]* lang="en" dir="ltr"[^>]*>View this issue', edition.html)
+    assert ">بۇ ساننى توركۆرگۈدە ئوقۇش</a>" in edition.html
+    assert re.search(r'<h2[^>]* lang="ug" dir="rtl"[^>]*>باشقىلارغا يوللاشتىن بۇرۇن</h2>', edition.html), "over a notice in English"
     assert "letter-spacing" not in edition.html
+
+
+def test_words_that_are_not_in_the_issues_language_say_so() -> None:
+    edition = samples.edition(replace(samples.UYGHUR, language="ps"))
+    assert re.search(r'<a[^>]* lang="en" dir="ltr"[^>]*>View this issue', edition.html)
+
+
+def test_the_configurations_texts_say_their_language_or_come_in_the_issues() -> None:
+    russian = replace(samples.RICH, language="ru")
+    for part in ("html", "web"):
+        page = getattr(samples.edition(russian), part)
+        assert re.search(r'<p[^>]* lang="en" dir="ltr"[^>]*>What moves along the border rivers', page)
+        assert re.search(r'<p[^>]* lang="en" dir="ltr"[^>]*>Correspondent on the upper river', page)
+    wording = Wording(tagline="Что движется по рекам", about="О реках и границах.")
+    both = samples.edition(russian, newsletter=samples.NEWSLETTER.model_copy(update={"editions": {"ru": wording}}))
+    for part in ("html", "web"):
+        assert re.search(r"<p[^>]*>Что движется по рекам</p>", getattr(both, part))
+        assert not re.search(r'<p[^>]* lang="en"[^>]*>(Что движется|О реках)', getattr(both, part))
+        assert "What moves along" not in getattr(both, part)
+    assert "О реках и границах." in both.text
+
+
+def test_editions_in_other_languages_are_named_in_mail_text_and_web() -> None:
+    there = (
+        Sibling(id=IssueId.parse("river-letter/2026-11-25-parom"), language="ru", title="Паром"),
+        Sibling(id=IssueId.parse("derya-xeti/2026-11-25-derya"), language="ug", title="دەريا"),
+    )
+    edition = samples.edition(siblings=there)
+    assert edition.translations == (("ru", "river-letter/2026-11-25-parom"), ("ug", "derya-xeti/2026-11-25-derya"))
+    assert hrefs(edition.html) == urls(edition.text)
+    for id, name, language in (("river-letter/2026-11-25-parom", "Русский", "ru"), ("derya-xeti/2026-11-25-derya", "ئۇيغۇرچە", "ug")):
+        assert re.search(rf'<a[^>]* lang="{language}"[^>]* href="https://news.example.org/{id}/"[^>]*>{name}</a>', edition.html)
+        assert f"{name}:\nhttps://news.example.org/{id}/\n" in edition.text
+        assert re.search(rf'<a lang="{language}"[^>]* href="../../{id}/index.html">{name}</a>', edition.web)
+        assert f'<link rel="alternate" hreflang="{language}" href="https://news.example.org/{id}/">' in edition.web
+    assert f'<link rel="alternate" hreflang="en" href="{edition.archive_url}">' in edition.web
+    assert Edition.from_json(edition.to_json()) == edition
+    assert "hreflang" not in samples.edition().web
+
+
+def test_an_edition_stored_before_there_were_translations_keeps_its_digest() -> None:
+    edition = samples.edition()
+    assert "translation" not in json.loads(edition.to_json())
+    assert "translation_of" not in json.loads(edition.to_json())
+    assert Edition.from_json(edition.to_json()).digest == edition.digest
+
+
+def test_mirrors_stand_in_mail_text_and_web() -> None:
+    mirrors = ("https://mirror.example.net/", "https://other.example.com/briefing")
+    edition = samples.edition(newsletter=samples.NEWSLETTER.model_copy(update={"mirrors": mirrors}))
+    assert hrefs(edition.html) == urls(edition.text)
+    for address in mirrors:
+        assert f"\n{address}\n" in edition.text
+        assert f'href="{address}"' in edition.html
+        assert f'href="{address}"' in edition.web
+    assert "same pages are here" not in samples.edition().html
+
+
+@pytest.mark.parametrize(
+    "address", ["http://mirror.example.net", "mirror.example.net", "https://", 'https://a"b', "https://u@h", "https://h/?q"]
+)
+def test_a_mirror_is_a_whole_https_address(address: str) -> None:
+    with pytest.raises(ValidationError, match="must be an https"):
+        Newsletter.model_validate(samples.NEWSLETTER.model_dump() | {"mirrors": [address]})
 
 
 def test_stories_written_in_any_way_become_one_numbered_list() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.render.environment import open_templates
-from pipeline.render.language import direction, text_direction, typography, words
+from pipeline.render.language import direction, own_name, shared_language, text_direction, typography
 from pipeline.render.palette import contrast, dark, light
 from pipeline.render.site import (
     FeedEntry,
@@ -23,12 +23,16 @@ from pipeline.render.site import (
     render_feed,
     render_front,
     render_newsletter,
+    render_sitemap,
     rfc3339,
+    with_languages,
 )
 from pipeline.render.web import site_css
+from pipeline.render.words import plural, words
 from pipeline.settings import Brand
 from tests.render import samples
 
+SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
 ATOM = "{http://www.w3.org/2005/Atom}"
 WHEN = datetime(2026, 11, 25, 5, 0, tzinfo=UTC)
 
@@ -190,9 +194,77 @@ def test_direction_of_a_text() -> None:
 def test_words_fall_back_to_the_primary_language_then_to_english() -> None:
     environment = open_templates()
     assert words(environment, "ru-KZ").language == "ru"
-    assert words(environment, "ug").language == "en"
+    assert words(environment, "ug").language == "ug"
+    assert words(environment, "ug-Cyrl").language == "en"
+    assert words(environment, "kk").language == "en"
+    assert words(environment, "fa").day(samples.RICH.id.date) == "۲۵ نوامبر ۲۰۲۶"
+    assert words(environment, "ug").day(samples.RICH.id.date) == "2026-يىلى 25-نويابىر"
     assert words(environment, "zh-Hant-TW").day(samples.RICH.id.date) == "2026年11月25日"
     assert typography("zh").serif != typography("en").serif
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [
+        (1, "1 минута"), (2, "2 минуты"), (4, "4 минуты"), (5, "5 минут"), (11, "11 минут"), (12, "12 минут"), (21, "21 минута"),
+        (22, "22 минуты"), (111, "111 минут"), (121, "121 минута"),
+    ],
+)  # fmt: skip
+def test_russian_minutes_have_their_plural(minutes: int, said: str) -> None:
+    assert words(open_templates(), "ru").reading_time("слово " * (230 * minutes)) == f"{said} чтения"
+
+
+def test_plural_forms_by_language() -> None:
+    assert [plural("en", n) for n in (0, 1, 2)] == ["other", "one", "other"]
+    assert [plural("fa", n) for n in (0, 1, 2)] == ["one", "one", "other"]
+    assert {plural("zh-Hans", n) for n in range(30)} == {"other"}
+    assert words(open_templates(), "fa").reading_time("واژه " * 2760) == "۱۲ دقیقه مطالعه"
+
+
+def test_languages_call_themselves() -> None:
+    assert [own_name(tag) for tag in ("ru", "ru-KZ", "ug", "ug-Cyrl", "zh-Hans-CN", "zh", "xx")] == [
+        "Русский", "Русский", "ئۇيغۇرچە", "Уйғурчә", "简体中文", "中文", "xx",
+    ]  # fmt: skip
+
+
+def test_pages_of_no_newsletter_speak_the_shared_language() -> None:
+    russian = samples.NEWSLETTER.model_copy(update={"language": "ru"})
+    assert shared_language([russian, russian]) == "ru"
+    assert shared_language([russian, samples.NEWSLETTER]) == shared_language([]) == "en"
+
+
+def entry(stem: str, language: str, original: str | None = None) -> IssueEntry:
+    """A line of a list."""
+    return replace(IssueEntry.of(_EDITION), stem=stem, language=language, translation_of=original, title=stem)
+
+
+def test_lists_and_sitemap_name_languages_both_ways() -> None:
+    first, second = entry("2026-11-25-a", "en"), entry("2026-11-25-a-ru", "ru", "river-letter/2026-11-25-a")
+    third, alone = entry("2026-11-25-a-ug", "ug", "river-letter/2026-11-25-a"), entry("2026-11-11-b", "en")
+    known = with_languages([third, second, first, alone])
+    assert [one.language for one in known[first.id].also] == ["ru", "ug"]
+    assert [one.language for one in known[third.id].also] == ["en", "ru"]
+    assert known[alone.id].also == ()
+    page = render_newsletter(
+        open_templates(), newsletter=samples.NEWSLETTER, newsroom_name="Example Newsroom", base_url=samples.BASE_URL,
+        issues=list(known.values()),
+    )  # fmt: skip
+    for stem, language, name in ((first.stem, "en", "English"), (second.stem, "ru", "Русский"), (third.stem, "ug", "ئۇيغۇرچە")):
+        assert len(re.findall(rf'<a lang="{language}"[^>]* href="\.\./river-letter/{stem}/index\.html">{name}</a>', page)) == 2
+    sitemap = render_sitemap(base_url=samples.BASE_URL, newsletters=[], issues=[(one, WHEN) for one in known], entries=known)
+    links = {
+        url.findtext(f"{SITEMAP}loc"): [(one.get("hreflang"), one.get("href")) for one in url.findall("{http://www.w3.org/1999/xhtml}link")]
+        for url in ET.fromstring(sitemap)
+    }
+    top = f"{samples.BASE_URL}/river-letter/"
+    assert {language for language, _ in links[f"{top}{first.stem}/"]} == {"en", "ru", "ug"}
+    assert sorted(links[f"{top}{first.stem}/"]) == sorted(links[f"{top}{second.stem}/"]) == sorted(links[f"{top}{third.stem}/"])
+    assert links[f"{top}{alone.stem}/"] == []
+
+
+def test_a_translation_whose_original_is_not_out_names_nobody() -> None:
+    lonely = entry("2026-11-25-a-ru", "ru", "river-letter/2026-11-25-a")
+    assert with_languages([lonely])[lonely.id].also == ()
 
 
 def test_reading_time_counts_words_and_chinese_characters() -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import httpx
 import pytest
 
+from pipeline import app
 from pipeline.errors import DatabaseFault
 from pipeline.flow import readers
 from pipeline.flow.context import Station
 from pipeline.serving import start_app
 from pipeline.web.public import create_public
 from pipeline.web.public.floodgate import Floodgate, Rate, network_of
+from pipeline.web.public.pages import Pages
 from tests.conftest import SetClock
 from tests.web.conftest import ADDRESS, NEWSLETTER, OTHER, Watched, states
 
@@ -231,6 +234,26 @@ def test_a_newsrooms_own_template_at_fault_still_answers(root: Path, client: htt
     answer = client.post(f"/leave/{NEWSLETTER}/{token}", data=ONE_CLICK)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; charset=utf-8")
     assert states(station) == LEFT
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "direction"),
+    [("ru", "Отписаться", "ltr"), ("ug", "مۇشتەرىلىكنى بىكار قىلىش", "rtl"), ("fa", "لغو اشتراک", "rtl"), ("zh-Hans", "退订", "ltr")],
+)
+def test_leaving_speaks_the_newsletters_language(root: Path, token: str, language: str, said: str, direction: str) -> None:
+    path = root / "config" / "newsletters" / f"{NEWSLETTER}.toml"
+    path.write_text(path.read_text("utf-8").replace('language = "en"', f'language = "{language}"'), "utf-8")
+    pages = Pages(app.open_desk(app.load_settings(root, {})))
+    newsletter = app.load_settings(root, {}).newsletter(NEWSLETTER)
+    made = [pages.leave(newsletter, by_link=False), pages.leave(newsletter, by_link=True, notice="nothing_changed")]
+    assert all(f"<button>{said}</button>" in bytes(page.body).decode() for page in made)
+    made += [pages.left(newsletter, by_link=True), pages.left(newsletter, by_link=False)]
+    made.append(pages.trouble(404, "bad_link", newsletter=newsletter))
+    for page in made:
+        text = bytes(page.body).decode()
+        assert f'<html lang="{language}" dir="{direction}">' in text
+        assert not re.search(r">Unsubscribe|Read on|Write to us|The feed", text.partition("<body")[2])
+    assert '<html lang="en"' in bytes(pages.trouble(404, "no_page").body).decode(), "the newsletters share no language"
 
 
 # --- in a browser ------------------------------------------------------------

@@ -22,21 +22,10 @@ from pipeline.web.public.floodgate import Floodgate
 from pipeline.web.public.guards import SHOWN, BodyLimit, Guard, fault_line, guard_headers
 from pipeline.web.public.pages import Pages
 
-WORDS: dict[int, tuple[str, str]] = {
-    404: (
-        "There is no such page",
-        "It may have been moved, or the address was cut short. Everything we published is listed on our front page.",
-    ),
-    405: ("This page cannot be used that way", "Please go to our front page and start from there."),
-    413: ("That was too much", "We read short forms only. Nothing has been changed."),
-}
+TROUBLES = {404: "no_page", 405: "no_way", 413: "too_much"}
+"""What is said about a status: names of ``PageWords``, each with a second one that ends in ``_more``."""
+
 _log = logging.getLogger("pipeline.web")
-DOWN = (
-    "This does not work just now",
-    "Something failed on our side, and nothing has been changed. Please try again in a few minutes.",
-)
-EMPTY = ("Nothing has been published yet", "Please come back later.")
-_ELSE = ("We could not read this request", "Please go back and try again. Nothing has been changed.")
 
 
 def create_public(station: Station) -> Starlette:
@@ -86,7 +75,7 @@ def _archive(station: Station, pages: Pages) -> Callable[[Request], Awaitable[Re
             if (css := pages.sheet(path)) is not None:
                 return Response(css, media_type="text/css", headers={"Cache-Control": archive.FOREVER})
             request.scope[SHOWN] = "(no such page)"
-            return pages.trouble(404, *(WORDS[404] if path else EMPTY))
+            return pages.trouble(404, "no_page" if path else "empty")
         request.scope[SHOWN] = ascii(f"/{path}")[1:-1]  # it exists, so it is no secret; escaped, so it is one line
         return archive.answer(found, path, request.headers)
 
@@ -96,7 +85,7 @@ def _archive(station: Station, pages: Pages) -> Callable[[Request], Awaitable[Re
 def _refused(pages: Pages) -> Callable[[Request, Exception], Response]:
     def handler(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        page = pages.trouble(error.status_code, *WORDS.get(error.status_code, _ELSE))
+        page = pages.trouble(error.status_code, TROUBLES.get(error.status_code, "unread"))
         page.headers.update(error.headers or {})
         return page
 
@@ -108,7 +97,7 @@ def _failed(pages: Pages) -> Callable[[Request, Exception], Response]:
 
     def handler(request: Request, error: Exception) -> Response:
         _log.error("%s (%s)", getattr(error, "message", ""), fault_line(error))
-        page = pages.trouble(503, *DOWN)
+        page = pages.trouble(503, "down")
         page.headers["Retry-After"] = "120"
         return page
 

@@ -21,9 +21,6 @@ from pipeline.web.public.pages import Pages
 ANSWER_AFTER_S = 0.25
 """A typed address is answered after this time, on the list or not: a write takes longer than finding nothing to write."""
 
-TOO_MANY = "We are getting too many requests just now, so nothing has been changed. Please try again in a minute."
-BAD_LINK = ("This link does not work any more", "It may be very old, or part of it was lost on the way. Nothing has been changed.")
-
 Handler = Callable[[Request, Newsletter], Awaitable[Response]]
 
 
@@ -52,7 +49,7 @@ class _Leaving:
             newsletter = self._station.settings.newsletters.get(request.path_params["newsletter"])
             request.scope[SHOWN] = f"/leave/{newsletter.id if newsletter else '?'}{'/...' if request.path_params.get('token') else ''}"
             if newsletter is None:
-                return self._pages.trouble(404, "There is no such newsletter", "Please check the address, or begin at our front page.")
+                return self._pages.trouble(404, "no_newsletter")
             return await (post if request.method == "POST" else get)(request, newsletter)
 
         return endpoint
@@ -64,7 +61,7 @@ class _Leaving:
     async def leave_by_address(self, request: Request, newsletter: Newsletter) -> Response:
         """Acts on a typed address; one answer for everybody, by text and by time (OWASP ASVS 6.3.8)."""
         if not self._gate.admits(request.client.host if request.client else None):
-            page = self._pages.leave(newsletter, by_link=False, notice=TOO_MANY, status=429)
+            page = self._pages.leave(newsletter, by_link=False, notice="too_many", status=429)
             page.headers["Retry-After"] = "60"
             return page
         address = await _field(request, "address")
@@ -89,13 +86,13 @@ class _Leaving:
             return await self.leave_by_address(request, newsletter)
         if await _field(request, "List-Unsubscribe") != "One-Click":
             # The pair is what tells a wish to leave from a machine that posts to whatever it finds (RFC 8058, 3.2).
-            return self._pages.leave(newsletter, by_link=True, notice="Nothing has been changed yet.", status=400)
+            return self._pages.leave(newsletter, by_link=True, notice="nothing_changed", status=400)
         if not await run_in_threadpool(readers.leave_by_token, self._station, newsletter.id, token):
             return self._bad_link(request, newsletter)
         return self._pages.left(newsletter, by_link=True)
 
     def _bad_link(self, request: Request, newsletter: Newsletter) -> Response:
-        return self._pages.trouble(404, *BAD_LINK, newsletter=newsletter)
+        return self._pages.trouble(404, "bad_link", newsletter=newsletter)
 
 
 async def _field(request: Request, name: str) -> str:

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from jinja2 import Environment
+from markupsafe import Markup
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from pipeline.errors import TemplateFault
 from pipeline.flow.context import Desk
 from pipeline.render.environment import read, render
+from pipeline.render.language import direction, shared_language
 from pipeline.render.web import site_css
+from pipeline.render.words import Words, words
 from pipeline.settings import Newsletter
 
-LANGUAGE = {"language": "en", "direction": "ltr"}
 _HEADERS = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 
 _log = logging.getLogger("pipeline.web")
@@ -71,23 +73,35 @@ class Pages:
         return self._sheets.get(name)
 
     def leave(self, newsletter: Newsletter, *, by_link: bool, notice: str = "", status: int = 200) -> Response:
-        """The page that asks: for an address, or (``by_link``) for one press of a button."""
+        """The page that asks: for an address, or (``by_link``) for one press of a button; ``notice`` is one of ``PageWords``."""
         return self._page("web/leave.html", newsletter, status, by_link=by_link, notice=notice)
 
     def left(self, newsletter: Newsletter, *, by_link: bool) -> Response:
         """The page that says it is done. For a typed address it is the same whatever was typed."""
         return self._page("web/leave_done.html", newsletter, 200, by_link=by_link)
 
-    def trouble(self, status: int, title: str, *paragraphs: str, newsletter: Newsletter | None = None) -> Response:
-        """A page that says why there is nothing here; with a newsletter, it leads on to that one's page for leaving."""
-        return self._page("web/not_found.html", newsletter, status, title=title, paragraphs=paragraphs)
+    def trouble(self, status: int, trouble: str, *, newsletter: Newsletter | None = None) -> Response:
+        """A page that says why there is nothing here; with a newsletter, it leads on to that one's page for leaving.
 
-    def _page(self, template: str, newsletter: Newsletter | None, status: int, **values: object) -> Response:
+        ``trouble`` is one of ``PageWords`` that has a second with ``_more``.
+        """
+        return self._page("web/not_found.html", newsletter, status, trouble=trouble)
+
+    def _page(
+        self, template: str, newsletter: Newsletter | None, status: int, *, by_link: bool = False, notice: str = "", trouble: str = ""
+    ) -> Response:
         up = self._top
         css = up + self._css["" if newsletter is None else newsletter.id]
         page = self._surroundings(newsletter, up)
+        language = newsletter.language if newsletter is not None else shared_language(self._desk.settings.newsletters.values())
         try:
-            html = render(self._env, template, page=page, css=css, forms_css=up + self._forms, up=up, **(LANGUAGE | values))
+            say = words(self._env, language)
+            html = render(
+                self._env, template, page=page, css=css, forms_css=up + self._forms, up=up, words=say, language=language,
+                direction=direction(language), furniture=_furniture(say, language), by_link=by_link,
+                notice=getattr(say.pages, notice) if notice else "", title=getattr(say.pages, trouble) if trouble else "",
+                paragraphs=(getattr(say.pages, f"{trouble}_more"),) if trouble else (),
+            )  # fmt: skip
         except TemplateFault as error:  # the newsroom's own template; a reader still gets an answer
             _log.error("%s", error.message)
             return PlainTextResponse(_plain(template, status), status, _HEADERS)
@@ -106,6 +120,13 @@ class Pages:
             postal_address=tuple(line.strip() for line in newsletter.postal_address.splitlines() if line.strip()),
             link=Links(front=up, newsletter=f"{own}/", feed=f"{own}/feed.xml", leave=f"{up}leave/{newsletter.id}"),
         )
+
+
+def _furniture(say: Words, language: str) -> Markup:
+    """`` lang dir`` where there are no words in the page's language."""
+    if say.language == language.lower().split("-")[0]:
+        return Markup("")
+    return Markup(' lang="{}" dir="{}"').format(say.language, direction(say.language))
 
 
 def _plain(template: str, status: int) -> str:
