@@ -20,7 +20,7 @@ from pipeline.core.problem import Problem
 from pipeline.errors import BriefingError
 from pipeline.flow import drafts
 from pipeline.flow.context import Desk
-from pipeline.flow.rendering import size_problems
+from pipeline.flow.rendering import judged, size_problems
 from pipeline.newsroom import shown
 from pipeline.render.web import site_css
 
@@ -143,7 +143,7 @@ class Workbench:
             loaded = self._desk()
             desk, public = _below(loaded, base_url), loaded.settings.newsroom.base_url
             draft = drafts.read(desk, str(id))
-            problems = draft.problems
+            problems = judged(desk, draft)
             if draft.sound:
                 rendering = _render(desk, draft, public)
                 problems += size_problems(rendering.edition, shown(draft.path, self._root))
