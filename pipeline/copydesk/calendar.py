@@ -20,6 +20,9 @@ _DAYS = [
     ("Sun(?:day|\\.)", "[Вв]оскресень(?:е|я|ю|ем)"),
 ]
 DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTH_NAMES = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 
 _month_en, _month_ru = "|".join(_ENGLISH), "|".join(_RUSSIAN)
 _DATE = (

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.copydesk.calendar import NAMED_DAY, weekdays
+from pipeline.copydesk.calendar import DAY_NAMES, MONTH_NAMES, NAMED_DAY, weekdays
 from pipeline.copydesk.reading import Copy, Kind, Passage, Place
 from pipeline.copydesk.tools import sentences, words
 from pipeline.core.issue import Block, Figure, ListBlock, Paragraph, Quote, SubHeading, plain
@@ -22,10 +22,17 @@ OTHER_WORDS_A_MINUTE = 170
 
 _CAPITAL = r"[A-ZÀ-ÖØ-ÞĀ-ŽА-ЯЁЀ-Џ]"
 _NAME_WORD = rf"(?:{_CAPITAL}\.)+|{_CAPITAL}[\w’'-]*(?<![’'-])"
-_NAME = re.compile(rf"(?<![\w’])(?:{_NAME_WORD})(?:(?:\s+(?:of|de|da|al|bin|von|van|and\s+the|of\s+the))?[\s-]+(?:{_NAME_WORD}))*")
-_NUMBER = re.compile(
-    r"(?:[$€£¥]\s?)?(?<![\w.,])\d+(?:[.,:]\d+)*(?:\s?(?:%|percent\b|(?:million|billion|trillion|kilometers|km|млн|млрд|тыс)\b))?"
-)
+_NAME = re.compile(rf"(?<![\w’])(?:{_NAME_WORD})(?:(?:\s+(?:de|da|al|bin|von|van))?[\s-]+(?:{_NAME_WORD}))*")
+_AMOUNT = r"%|percent\b|(?:million|billion|trillion|kilometers|km|млн|млрд|тыс)\b"
+_NUMBER = re.compile(rf"(?:[$€£¥]\s?)?(?<![\w.,])\d+(?:[.,:]\d+)*(?:\s?(?:{_AMOUNT}))*")
+_OPENERS_LISTED = """
+    a after all also an and another as at because before both but by despite during even every few for from he how however if in is it its
+    many map meanwhile more most much no none not now on one only or our she since some such that the then there these they this those
+    three thus to today two under until we what when where which while who why with yet you your
+    в во и из к как на но о он она они по с это
+"""
+_OPENERS = frozenset(_OPENERS_LISTED.split())
+"""What begins a sentence and is no part of the name behind it."""
 _YEAR = re.compile(r"(?<![\w.,])(?:1[5-9]|20)\d{2}(?![\w]|[.,]\d)")
 _POSSESSIVE = re.compile(r"[’']s?$")
 
@@ -71,16 +78,17 @@ def gather(copy: Copy) -> Sheet:
     sections = [("(opening)", _count(copy.issue.opening))]
     sections += [(plain(one.title).strip() or f"({one.kind.value})", _count(one.blocks)) for one in copy.issue.sections]
     total = sum(count for _, count in sections)
+    pace = WORDS_A_MINUTE.get(copy.language, OTHER_WORDS_A_MINUTE)
     dates = [found for passage in copy.passages for found in _dates(passage)]
     facts = [*_names(copy), *_grouped("number", _numbers(copy)), *_grouped("date", [(text, place) for text, place, _ in dates])]
     facts += _grouped("link", [(link.href, link.place) for link in copy.links])
     return Sheet(
-        issue=str(copy.issue.id), title=copy.issue.title, words=total, minutes=total / WORDS_A_MINUTE.get(copy.language, OTHER_WORDS_A_MINUTE),
+        issue=str(copy.issue.id), title=copy.issue.title, words=total, minutes=total / pace,
         sections=tuple((title, count) for title, count in sections if count), facts=tuple(facts),
     )  # fmt: skip
 
 
-def printable(sheet: Sheet, width: int = 100) -> str:
+def printable(sheet: Sheet) -> str:
     """The sheet on paper: a box to tick before each fact."""
     minutes = max(1, round(sheet.minutes))
     out = [sheet.title, sheet.issue, f"{sheet.words} words, about {minutes} minute{'s' if minutes > 1 else ''} to read", ""]
@@ -91,7 +99,7 @@ def printable(sheet: Sheet, width: int = 100) -> str:
         out += ["", f"{kind.title()}s ({len(facts)})"]
         for fact in facts:
             lines = ", ".join(str(line) for line in dict.fromkeys(place.line for place in fact.places))
-            out.append(f"  [ ] {fact.text}  (line{'s' if ',' in lines else ''} {lines})"[: max(width, 40 + len(fact.text))])
+            out.append(f"  [ ] {fact.text}  (line{'s' if ',' in lines else ''} {lines})")
     return "\n".join(out)
 
 
@@ -145,14 +153,25 @@ def _names(copy: Copy) -> list[Fact]:
     found: list[tuple[str, Place, bool]] = []
     for passage in copy.of(frozenset(Kind) - {Kind.TITLE, Kind.SUBJECT, Kind.HEADING}):
         starts = {offset for offset, _ in sentences(passage.text)} | {match.end() for match in re.finditer(r":\s+|[“«\"(]", passage.text)}
+        dated = [span for _, _, span in _dates(passage)]
         for match in _NAME.finditer(passage.text):
-            if not NAMED_DAY.match(passage.text, match.start()) and (len(match[0]) > 1):
-                found.append((_POSSESSIVE.sub("", " ".join(match[0].split())), passage.at(match.start()), match.start() in starts))
+            label = match.start() == 0 and passage.text[match.end() : match.end() + 1] == ":"
+            if label or any(start < match.end() and match.start() < end for start, end in dated):
+                continue
+            start = match.start() + _opening(match[0])
+            name = _POSSESSIVE.sub("", " ".join(passage.text[start : match.end()].split()))
+            if len(name) > 1 and name not in (*DAY_NAMES, *MONTH_NAMES):
+                found.append((name, passage.at(start), start in starts))
     within = Counter(name for name, _, first in found if not first)
-    certain = [(name, place) for name, place, first in found if not first or name in within or (" " in name and not _begins(name, within))]
+    certain = [(name, place) for name, place, first in found if not first or name in within or " " in name]
     return sorted(_grouped("name", certain), key=lambda fact: fact.text.casefold())
 
 
-def _begins(name: str, within: Counter[str]) -> bool:
-    """Whether a sentence's first word was taken into a name: ``In Kabul``, where ``Kabul`` is known."""
-    return name.partition(" ")[2] in within
+def _opening(text: str) -> int:
+    """How many characters at the beginning of a run of capitalised words belong to its sentence, not to a name."""
+    length = 0
+    for match in re.finditer(r"\S+\s*", text):
+        if match[0].strip().casefold() not in _OPENERS:
+            break
+        length = match.end()
+    return length

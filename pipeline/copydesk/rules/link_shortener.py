@@ -9,34 +9,11 @@ from pipeline.copydesk.reading import Copy
 from pipeline.copydesk.tools import clip, once, parts
 from pipeline.core.problem import Severity
 
-_HOSTS = frozenset(
-    [
-        "bit.ly",
-        "t.co",
-        "tinyurl.com",
-        "goo.gl",
-        "ow.ly",
-        "is.gd",
-        "buff.ly",
-        "rebrand.ly",
-        "cutt.ly",
-        "lnkd.in",
-        "dlvr.it",
-        "fb.me",
-        "clck.ru",
-        "vk.cc",
-        "t.ly",
-        "rb.gy",
-        "shorturl.at",
-        "trib.al",
-        "l.facebook.com",
-        "lm.facebook.com",
-        "l.instagram.com",
-        "out.reddit.com",
-        "away.vk.com",
-        "click.mailchimp.com",
-    ]
-)
+_LISTED = """
+    bit.ly t.co tinyurl.com goo.gl ow.ly is.gd buff.ly rebrand.ly cutt.ly lnkd.in dlvr.it fb.me clck.ru vk.cc t.ly rb.gy shorturl.at trib.al
+    l.facebook.com lm.facebook.com l.instagram.com out.reddit.com away.vk.com
+"""
+_HOSTS = frozenset(_LISTED.split())
 
 
 def _look(copy: Copy) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from pipeline.copydesk.reading import Copy, Kind
 from pipeline.copydesk.tools import found
 from pipeline.core.problem import Severity
 
-_STRAY = re.compile(r"\*{2,}|\]\(|\][ \t]+\(\s*https?:|^#{2,6}(?=\w)|&(?:nbsp|amp|quot|lt|gt|[mn]dash);|</?\w+>", re.MULTILINE)
+_STRAY = re.compile(r"\*{2,}|\]\(|\][ \t]+\(\s*(?:https?:|\ufffc)|^#{2,6}(?=\w)|&(?:nbsp|amp|quot|lt|gt|[mn]dash);|</?\w+>", re.MULTILINE)
 
 
 def _look(copy: Copy) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from pipeline.copydesk.tools import found
 from pipeline.core.problem import Severity
 
 _MARKS = re.compile(r"[!！]\s*[!！?？]|[?？]\s*[!！?？]")
-_CAPITALS = re.compile(r"\b[^\W\d_]{2,}(?:[ ,:–—-]+[^\W\d_]{2,}){2,}\b")
+_CAPITALS = re.compile(r"\b[^\W\d_]{2,}(?: +[^\W\d_]{2,}){2,}\b")
 
 
 def _look(copy: Copy) -> Iterator[Finding]:

@@ -12,65 +12,12 @@ from pipeline.copydesk.tools import found, hits, repair
 from pipeline.core.problem import Severity
 
 _TWICE = re.compile(r"(?<![\w’'-])([^\W\d_]+)(\s+)(\1)(?![\w’'-])", re.IGNORECASE)
-_CERTAIN = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "as",
-        "at",
-        "be",
-        "but",
-        "by",
-        "for",
-        "from",
-        "has",
-        "if",
-        "into",
-        "is",
-        "it",
-        "its",
-        "of",
-        "on",
-        "or",
-        "our",
-        "than",
-        "the",
-        "their",
-        "they",
-        "this",
-        "to",
-        "was",
-        "we",
-        "were",
-        "will",
-        "with",
-        "you",
-        "your",
-        "и",
-        "в",
-        "на",
-        "с",
-        "к",
-        "по",
-        "за",
-        "из",
-        "от",
-        "для",
-        "не",
-        "он",
-        "она",
-        "они",
-        "это",
-        "как",
-        "при",
-        "или",
-        "же",
-    ]
-)
-_MEANT = frozenset(
-    ["had", "that", "bye", "very", "no", "so", "ha", "long", "now", "who", "чуть", "еле", "едва", "да", "нет", "очень", "далеко"]
-)
+_CERTAIN_LISTED = """
+    a an and as at be but by for from has if into is it its of on or our than the their they this to was we were will with you your
+    и в на с к по за из от для не он она они это как при или же
+"""
+_MEANT_LISTED = "had that bye very no so ha long now who чуть еле едва да нет очень далеко"
+_CERTAIN, _MEANT = frozenset(_CERTAIN_LISTED.split()), frozenset(_MEANT_LISTED.split())
 
 
 def _look(copy: Copy) -> Iterator[Finding]:
