@@ -1,4 +1,4 @@
-"""Drafts and editions: new, import, check, render, preview, test-send, approve."""
+"""Drafts and editions: new, import, render, preview, test-send, approve; ``check`` has a file of its own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli.check import check
 from pipeline.cli.door import Issue, Json, door, err, out, print_json, print_problems, who
 from pipeline.core.problem import has_errors
 from pipeline.errors import OutsideFault, Refusal
@@ -76,28 +77,6 @@ def import_(
         out.print(line, markup=False)
     print_problems(done.problems)
     out.print(f"The draft lies at {shown(done.path, desk.settings.root)}", markup=False)
-
-
-def check(
-    context: typer.Context,
-    issues: Annotated[list[str], typer.Argument(metavar="ISSUE...", help="Issue ids or paths.")],
-    as_json: Json = False,
-) -> None:
-    """List every Problem of drafts; exit 1 when one is an error."""
-    desk = door(context).desk()
-    found = [rendering.examine(desk, issue) for issue in issues]
-    failed = any(has_errors(problems) for _, problems in found)
-    if as_json:
-        print_json(
-            {"issues": [{"issue": str(draft.id), "ok": not has_errors(p), "problems": [one.as_json() for one in p]} for draft, p in found]}
-        )
-    else:
-        for draft, problems in found:
-            print_problems(problems)
-            errors = sum(one.severity == "error" for one in problems)
-            out.print(f"{draft.id}: {errors} errors, {len(problems) - errors} warnings", markup=False)
-    if failed:
-        raise typer.Exit(1)
 
 
 def render(

@@ -12,7 +12,7 @@ from pipeline.core.mime import compose
 from pipeline.core.problem import Problem, Severity
 from pipeline.errors import Refusal
 from pipeline.files import write_file
-from pipeline.flow import drafts
+from pipeline.flow import copydesk, drafts
 from pipeline.flow.context import Desk
 from pipeline.flow.drafts import Draft
 from pipeline.newsroom import shown
@@ -36,10 +36,17 @@ class Written:
 def examine(desk: Desk, reference: str) -> tuple[Draft, tuple[Problem, ...]]:
     """A draft and every Problem, also those that only its rendering shows."""
     draft = drafts.read(desk, reference)
+    problems = judged(desk, draft)
     if not draft.sound:
-        return draft, draft.problems
+        return draft, problems
     edition, _ = drafts.render(desk, draft)
-    return draft, draft.problems + size_problems(edition, shown(draft.path, desk.settings.root))
+    return draft, problems + size_problems(edition, shown(draft.path, desk.settings.root))
+
+
+def judged(desk: Desk, draft: Draft) -> tuple[Problem, ...]:
+    """What the parser and the copy desk say of a draft, by line."""
+    said = draft.problems + tuple(remark.problem for remark in copydesk.remarks(desk, draft))
+    return tuple(sorted(said, key=lambda one: (one.line, one.column)))
 
 
 def size_problems(edition: Edition, file: str) -> tuple[Problem, ...]:

@@ -20,7 +20,7 @@ from pipeline.core.problem import Problem
 from pipeline.errors import BriefingError, Refusal
 from pipeline.flow import drafts
 from pipeline.flow.context import Desk
-from pipeline.flow.rendering import sample_mail, size_problems
+from pipeline.flow.rendering import judged, sample_mail, size_problems
 from pipeline.newsroom import shown
 from pipeline.render.web import site_css
 from pipeline.web.preview.copies import Composed
@@ -158,7 +158,7 @@ class Workbench:
             loaded = self._desk()
             desk, public = _below(loaded, base_url), loaded.settings.newsroom.base_url
             draft = drafts.read(desk, str(id))
-            problems, source = draft.problems, _lines(draft.path)
+            problems, source = judged(desk, draft), _lines(draft.path)
             if draft.sound:
                 rendering = _render(desk, draft, public, source)
                 problems += size_problems(rendering.public, shown(draft.path, self._root))
