@@ -158,9 +158,7 @@ def render_sitemap(
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset {spaces}>\n{body}\n</urlset>\n'
 
 
-def render_coming(
-    environment: Environment, *, newsletter: Newsletter, newsroom_name: str, language: str, original: IssueEntry
-) -> str:
+def render_coming(environment: Environment, *, newsletter: Newsletter, newsroom_name: str, language: str, original: IssueEntry) -> str:
     """What stands at the address of a language edition that another links to before it is out. Raises TemplateFault."""
     say = words(environment, language)
     own = say.language == language.lower().split("-")[0]

@@ -232,7 +232,9 @@ def test_mirrors_stand_in_mail_text_and_web() -> None:
     assert "same pages are here" not in samples.edition().html
 
 
-@pytest.mark.parametrize("address", ["http://mirror.example.net", "mirror.example.net", "https://", 'https://a"b', "https://u@h", "https://h/?q"])
+@pytest.mark.parametrize(
+    "address", ["http://mirror.example.net", "mirror.example.net", "https://", 'https://a"b', "https://u@h", "https://h/?q"]
+)
 def test_a_mirror_is_a_whole_https_address(address: str) -> None:
     with pytest.raises(ValidationError, match="must be an https"):
         Newsletter.model_validate(samples.NEWSLETTER.model_dump() | {"mirrors": [address]})
