@@ -204,7 +204,6 @@ def page_of(
     medium = Medium("page", classes, no_picture)
     wording = _wording(newsletter, issue.language)
     about = prose(wording.about or newsletter.about, medium, direction(issue.language))
-    own = words.language == issue.language.lower().split("-")[0] or words.language == issue.language.lower()
     return Page(
         title=issue.title,
         subject=issue.subject,
@@ -233,10 +232,16 @@ def page_of(
         type=typography(issue.language),
         light=light(newsletter.brand.accent),
         dark=dark(newsletter.brand.accent_dark),
-        furniture=Markup("") if own else Markup(' lang="{}" dir="{}"').format(words.language, direction(words.language)),
+        furniture=_furniture(words, issue.language),
         home=newsletter.language,
         translated=frozenset({wording.tagline, *(paragraph.text for paragraph in about if wording.about)} - {""}),
     )
+
+
+def _furniture(words: Words, language: str) -> Markup:
+    if words.language in (language.lower(), language.lower().split("-")[0]):
+        return Markup("")
+    return Markup(' lang="{}" dir="{}"').format(words.language, direction(words.language))
 
 
 def _wording(newsletter: Newsletter, language: str) -> Wording:

@@ -5,14 +5,14 @@ rspamd adds a point when the number of links over both parts is odd (URI_COUNT_O
 
 from __future__ import annotations
 
-from pipeline.core.issue import Issue
+from pipeline.core.issue import Issue, SectionKind
 from pipeline.render.page import AuthorCard, Page
 from pipeline.render.text import TextWriter, underlined, wrap
 
 
 def plain_text(issue: Issue, page: Page) -> str:
     """The whole plain part; everything under ``-- `` is the signature a mail reader may fold away."""
-    writer = TextWriter(page.words.picture)
+    writer = TextWriter(page.words.picture, {SectionKind.NOTE: page.words.note, SectionKind.CORRECTION: page.words.correction})
     head = [
         writer.link(page.words.view, page.link.issue),
         "\n".join(wrap(line) for line in (page.newsletter.upper(), page.tagline) if line),

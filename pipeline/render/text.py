@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from wcwidth import wcswidth
 
@@ -89,10 +89,14 @@ def underlined(title: str, mark: str) -> str:
 
 
 class TextWriter:
-    """Writes one issue's blocks; numbers its links as it goes and sets each address under its block."""
+    """Writes one issue's blocks; numbers its links as it goes and sets each address under its block.
 
-    def __init__(self, picture_word: str) -> None:
+    ``titles`` are those of sections that have none of their own.
+    """
+
+    def __init__(self, picture_word: str, titles: Mapping[SectionKind, str] | None = None) -> None:
         self._picture_word = picture_word
+        self._titles = titles or {}
         self._count = 0
         self._waiting: list[str] = []
 
@@ -103,7 +107,9 @@ class TextWriter:
     def section(self, section: Section) -> str:
         """A section with its underlined title."""
         blocks = story_groups(section.blocks) if section.kind is SectionKind.MORE_STORIES else section.blocks
-        parts = [self.heading(section.title, "-")] if section.title else []
+        words = self._titles.get(section.kind, "")
+        title = section.title or ((Text(words),) if words else ())
+        parts = [self.heading(title, "-")] if title else []
         return "\n\n".join([*parts, self.blocks(blocks)])
 
     def heading(self, content: Sequence[Inline], mark: str) -> str:

@@ -34,7 +34,7 @@ def test_the_wheel_holds_the_newsroom_and_nothing_private(wheel: Path) -> None:
         "templates/web/style.css",
     ):
         assert f"pipeline/_newsroom/{name}" in names
-    assert sum(name.endswith("index.md") for name in names) == 3
+    assert sum(name.endswith("index.md") for name in names) == 5
     assert "pipeline/store/migrations/versions/0001_initial.py" in names
     assert not [name for name in names if name.startswith(("tests", "var", "keys")) or name.endswith((".db", ".key"))]
     assert wheel.name.startswith(f"briefing-{__version__}")

@@ -30,6 +30,8 @@ def test_the_plain_part_has_its_forms() -> None:
     assert "The Ferry That Stopped, and the Quarrel Beneath It\n==================================================\n" in text
     assert "\nAcross the Region\n-----------------\n" in text
     assert "> You can close a ferry with a stamp. You cannot close a river.\n>\n> -- Ilyas Tor, ferryman" in text
+    assert "\nCorrection\n----------\n\nOur last issue" in text
+    assert "\nNote\n----\n\nWe print" in text
     assert "\nQ: Can a state simply stop a private ferry?\n" in text
     assert "\nA: Usually nobody, for a year." in text
     assert "\n1. Slow Freight: " in text

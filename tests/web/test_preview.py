@@ -114,11 +114,11 @@ def test_a_hidden_tab_catches_up(tab: Watched, preview: str, draft: Path) -> Non
 
 def test_a_new_draft_appears_in_the_list(tab: Watched, preview: str, root: Path) -> None:
     tab.page.goto(f"{preview}/drafts")
-    assert tab.page.locator(".drafts li").count() == 3
-    assert tab.page.locator(".drafts .title").nth(1).inner_text() == "The View From the Neighbors"
+    assert tab.page.locator(".drafts li").count() == 5
+    assert tab.page.locator(".drafts .title").nth(3).inner_text() == "The View From the Neighbors"
     tab.page.wait_for_selector("text=Live: shows every save.")
     (root / "issues" / NEWSLETTER / "2026-12-02-a-new-one.md").write_text("---\ntitle: 'A <b>new</b> one'\n---\nText.\n", "utf-8")
-    wait_for(tab, "document.querySelectorAll('.drafts li').length === 4")
+    wait_for(tab, "document.querySelectorAll('.drafts li').length === 6")
     assert tab.page.locator(".drafts .title").first.inner_text() == "A <b>new</b> one"
     tab.page.locator(".drafts a").first.click()
     tab.page.wait_for_url("**/issues/eurasia-briefing/2026-12-02-a-new-one")
