@@ -10,6 +10,8 @@ from pipeline.core.problem import Severity
 
 
 def _look(copy: Copy) -> Iterator[Finding]:
+    if copy.issue.translation_of is not None:
+        return  # a translation may carry less than its original, and names its sections in its own language
     present = {section.kind.value for section in copy.issue.sections}
     named = {kind: heading for heading, kind in reversed(copy.newsletter.sections.items())}
     title = copy.front(Kind.TITLE)
