@@ -69,7 +69,7 @@ def build_edition(
         css=f"../../{site_css(environment, newsletter.brand)[0]}",
     )  # fmt: skip
     feed = feed_fragment(issue, mail, environment, lambda src: shown(pictures[src], media + pictures[src].name, COLUMN, medium="web"))
-    edition = _edition(issue, newsletter, mail, html, plain_text(issue, mail), web, feed, used)
+    edition = _edition(issue, newsletter, mail, html, plain_text(issue, mail, pictures=html.count("<img ")), web, feed, used)
     return replace(edition, translations=tuple((one.language, str(one.id)) for one in siblings)), used
 
 

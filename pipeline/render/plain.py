@@ -1,6 +1,7 @@
 """Issue to the mail's plain part: the same text and the same links as the HTML, each link as often.
 
-rspamd adds a point when the number of links over both parts is odd (URI_COUNT_ODD); equal parts make it even.
+rspamd adds a point when the number of addresses over both parts is odd (URI_COUNT_ODD), pictures included: the same links
+make it even, and where the pictures make it odd again, the issue's own address stands in the plain part once more.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from pipeline.render.page import AuthorCard, Page
 from pipeline.render.text import TextWriter, underlined, wrap
 
 
-def plain_text(issue: Issue, page: Page) -> str:
-    """The whole plain part; everything under ``-- `` is the signature a mail reader may fold away."""
+def plain_text(issue: Issue, page: Page, *, pictures: int = 0) -> str:
+    """The whole plain part; everything under ``-- `` is the signature a mail reader may fold away.
+
+    ``pictures`` is how many the HTML part loads.
+    """
     writer = TextWriter(page.words.picture, {SectionKind.NOTE: page.words.note, SectionKind.CORRECTION: page.words.correction})
     head = [
         writer.link(page.words.view, page.link.issue),
@@ -23,6 +27,8 @@ def plain_text(issue: Issue, page: Page) -> str:
         links = "\n".join(writer.link(one.name, one.href) for one in page.translations)
         head.append(f"{wrap(page.words.translations)}\n{links}")
     body = [part for part in (writer.blocks(issue.opening), *map(writer.section, issue.sections)) if part]
+    if pictures % 2:
+        body.append(writer.link(page.words.view, page.link.issue))
     signature = "-- \n" + "\n\n".join(_signature(page, writer))
     return "\n\n".join([*head, *body, *(_card(author, writer) for author in page.authors), *_reply(page), signature]) + "\n"
 
