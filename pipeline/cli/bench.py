@@ -211,6 +211,7 @@ def _archive(sender: Sender, _: int) -> Measure:
             (sender.settings.var / f"bare-{number}").write_bytes(data)
 
     return Measure(
-        what="archive", work=f"{len(issues)} issues with feed and lists", count=len(issues), seconds=_timed(lambda: archive.build(sender), 5),
+        what="archive", work=f"{len(issues)} issues with feed and lists", count=len(issues),
+        seconds=_timed(lambda: archive.build(sender), 5),
         baseline="the same bytes to plain files", baseline_seconds=_timed(bare, 5),
     )  # fmt: skip
