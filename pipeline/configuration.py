@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline import newsroom
 from pipeline.errors import ConfigurationError
-from pipeline.settings import PROVIDER_KEYS, SECRETS, Author, Newsletter, NewsroomSettings, Origin, ProviderChoice, Settings
+from pipeline.settings import PROVIDER_KEYS, SECRETS, Author, Newsletter, NewsroomSettings, Origin, ProviderChoice, Settings, Style
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -45,7 +46,7 @@ def load(root: Path, environ: Mapping[str, str], overrides: Mapping[str, str] | 
         Origin(name, "********" if name.rpartition(".")[2] in SECRETS else _masked_url(str(value)), source)
         for name, (value, source) in sorted(values.items())
     )
-    return Settings(root=root, newsroom=settings, newsletters=newsletters, authors=authors, origins=origins)
+    return Settings(root=root, newsroom=settings, newsletters=newsletters, authors=authors, origins=origins, style=_load_style(root))
 
 
 def _masked_url(value: str) -> str:
@@ -60,6 +61,28 @@ def _load_folder(folder: Path, model: type[M]) -> Iterator[tuple[str, M]]:
                 "the file's name is an id: lower-case letters, digits and hyphens only", path=path, hint="Rename the file."
             )
         yield path.stem, _checked(model, {**_read_toml(path), "id": path.stem}, path, {})
+
+
+def _load_style(root: Path) -> Style:
+    """The newsroom's style over the packaged one: rules and limits one by one, lists and the word list whole."""
+    packaged, path = newsroom.packaged() / newsroom.STYLE, root / newsroom.STYLE
+    base = _read_toml(packaged)
+    if not path.is_file():
+        return _checked(Style, base, packaged, {})
+    own = _read_toml(path)
+    rules = own.get("rules")
+    for rule in rules if isinstance(rules, dict) else ():
+        if rule not in base["rules"]:  # the packaged file lists them all; a test holds it against the copy desk
+            close = get_close_matches(rule, base["rules"], 1)
+            raise ConfigurationError(
+                f"there is no rule {rule!r}", path=path, line=_line_of(path.read_text("utf-8"), f"rules.{rule}"),
+                hint=f"Did you mean {close[0]}?" if close else "The rules are listed in docs/reference/copy-desk.md.",
+            )  # fmt: skip
+    merged = {**base, **own}
+    for table in ("rules", "limits", "lists", "sections"):
+        if isinstance(own.get(table), dict):
+            merged[table] = {**base[table], **own[table]}
+    return _checked(Style, merged, path, {})
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -11,6 +11,9 @@ from pipeline.errors import NewsroomNotFound
 MARK = Path("config") / "newsroom.toml"
 """A directory that holds this file is a newsroom."""
 
+STYLE = Path("config") / "style.toml"
+"""The house style; a newsroom without it has the packaged one."""
+
 
 def find(flag: Path | None, environ: Mapping[str, str], start: Path) -> Path:
     """The newsroom's directory: ``--newsroom``, else ``BRIEFING_NEWSROOM``, else the nearest parent of ``start``.

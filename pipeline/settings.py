@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -153,6 +153,43 @@ class Newsletter(_Model):
     editions: dict[str, Wording] = {}
 
 
+RuleState = Literal["off", "warning", "error"]
+
+
+class Limits(_Model):
+    """``[limits]`` of ``config/style.toml``: from where on the copy desk says something."""
+
+    subject_characters: Annotated[int, Field(ge=0)] = 8
+    subject_emoji: Annotated[int, Field(ge=0)] = 1
+    sentence_words: Annotated[int, Field(ge=5)] = 50
+    paragraph_words: Annotated[int, Field(ge=10)] = 180
+    links: Annotated[int, Field(ge=1)] = 60
+    repeated_words: Annotated[int, Field(ge=5)] = 25
+
+
+class StyleLists(_Model):
+    """``[lists]``: words and phrases, in any language."""
+
+    vague_links: tuple[str, ...] = ()
+    spam: tuple[str, ...] = ()
+
+
+class StyleSections(_Model):
+    """``[sections]``: which kinds every issue has."""
+
+    always: tuple[SectionKindName, ...] = ()
+
+
+class Style(_Model):
+    """``config/style.toml``: what the copy desk of this newsroom says, and how it spells."""
+
+    rules: dict[str, RuleState] = {}
+    limits: Limits = Limits()
+    lists: StyleLists = StyleLists()
+    sections: StyleSections = StyleSections()
+    words: dict[str, str] = {}
+
+
 class Author(_Model):
     """``config/authors/<id>.toml``: a byline and its card."""
 
@@ -188,6 +225,8 @@ class NewsroomSettings(_Model):
     time_zone: Zone
     database: str = "sqlite:///var/briefing.db"
     keys: str = "keys"
+    staff: tuple[MailAddress, ...] = ()
+    #: Who may get test mail.
     provider: ProviderChoice = ProviderChoice()
 
 
@@ -209,6 +248,7 @@ class Settings:
     newsletters: Mapping[str, Newsletter]
     authors: Mapping[str, Author]
     origins: tuple[Origin, ...]
+    style: Style = field(default_factory=Style)
 
     @property
     def var(self) -> Path:

@@ -87,11 +87,13 @@ def print_problems(problems: tuple[Problem, ...], console: Console = out) -> Non
     """Problems for people: place, severity, message, rule, and what to do."""
     for one in problems:
         colour = "red" if one.severity == "error" else "yellow"
-        console.print(f"{one.file}:{one.line}: [{colour}]{one.severity}[/]: ", end="")
+        console.print(f"{one.place}: ", markup=False, end="")
+        console.print(f"[{colour}]{one.severity}[/]: ", end="")
         console.print(one.message, markup=False, end="")
         console.print(f" [{one.rule}]", markup=False, style="dim")
-        if one.hint:
-            console.print(f"    {one.hint}", markup=False, style="dim")
+        hint = f"{one.hint} (check --fix does it)" if one.fixable else one.hint
+        if hint:
+            console.print(f"    {hint}", markup=False, style="dim")
 
 
 def fail(error: BriefingError) -> None:

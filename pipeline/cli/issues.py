@@ -1,26 +1,26 @@
-"""Drafts and editions: new, import, check, render, preview, approve."""
+"""Drafts and editions: new, import, render, preview, test-send, approve; ``check`` has a file of its own."""
 
 from __future__ import annotations
 
 import webbrowser
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
+from pipeline.cli.check import check
 from pipeline.cli.door import Issue, Json, door, err, out, print_json, print_problems, who
 from pipeline.core.problem import has_errors
-from pipeline.errors import Refusal
-from pipeline.flow import drafts, editions, imports, rendering
-from pipeline.flow.context import Desk
+from pipeline.errors import OutsideFault, Refusal
+from pipeline.flow import drafts, editions, imports, proofs, rendering
+from pipeline.flow.proofs import Fate
 from pipeline.newsroom import shown
 
 Newsletter = Annotated[str, typer.Option("--newsletter", help="The newsletter's id (the name of its file in config/newsletters).")]
 Day = Annotated[
     datetime | None,
-    typer.Option("--date", formats=["%Y-%m-%d"], help="Default: the cadence's next day (new), today (import)."),
+    typer.Option("--date", formats=["%Y-%m-%d"], help="Default: the cadence's next day (new), the document's or today (import)."),
 ]
 
 
@@ -31,6 +31,7 @@ def register(cli: typer.Typer) -> None:
     cli.command("check")(check)
     cli.command("render")(render)
     cli.command("preview")(preview)
+    cli.command("test-send")(send_test)
     cli.command("approve")(approve)
 
 
@@ -54,20 +55,20 @@ def new(
 
 def import_(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Page text copied from a browser (UTF-8).")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Page text, .docx, .html or .md.")],
     newsletter: Newsletter,
     to: Annotated[Path | None, typer.Option("--out", help="Where the draft goes; default: its place under issues/.")] = None,
     pictures: Annotated[
-        Path | None, typer.Option("--pictures", help="A folder of pictures, taken for the captions in the order of their names.")
+        Path | None, typer.Option("--pictures", help="A folder of pictures: for page text in the order of their names, else by name.")
     ] = None,
     drop_pictures: Annotated[bool, typer.Option("--drop-pictures", help="Leave the figures out.")] = False,
     day: Day = None,
     as_json: Json = False,
 ) -> None:
-    """Turn a page's text into a draft, and say what was taken and what was dropped."""
+    """Turn a page's text or a document into a draft, and say what was taken and what was dropped."""
     desk = door(context).desk()
-    done = imports.import_page(
-        desk, file, newsletter, day=_day(desk, newsletter, day), out=to, pictures=pictures, drop_pictures=drop_pictures
+    done = imports.import_file(
+        desk, file, newsletter, day=day.date() if day else None, out=to, pictures=pictures, drop_pictures=drop_pictures
     )
     if as_json:
         print_json(done.as_json())
@@ -76,28 +77,6 @@ def import_(
         out.print(line, markup=False)
     print_problems(done.problems)
     out.print(f"The draft lies at {shown(done.path, desk.settings.root)}", markup=False)
-
-
-def check(
-    context: typer.Context,
-    issues: Annotated[list[str], typer.Argument(metavar="ISSUE...", help="Issue ids or paths.")],
-    as_json: Json = False,
-) -> None:
-    """List every Problem of drafts; exit 1 when one is an error."""
-    desk = door(context).desk()
-    found = [rendering.examine(desk, issue) for issue in issues]
-    failed = any(has_errors(problems) for _, problems in found)
-    if as_json:
-        print_json(
-            {"issues": [{"issue": str(draft.id), "ok": not has_errors(p), "problems": [one.as_json() for one in p]} for draft, p in found]}
-        )
-    else:
-        for draft, problems in found:
-            print_problems(problems)
-            errors = sum(one.severity == "error" for one in problems)
-            out.print(f"{draft.id}: {errors} errors, {len(problems) - errors} warnings", markup=False)
-    if failed:
-        raise typer.Exit(1)
 
 
 def render(
@@ -143,6 +122,36 @@ def preview(
     serve_app(create_preview(desk.settings.root, entry.desk), "127.0.0.1", port, next_free=True, name="preview", ready=ready)
 
 
+_FATES = {
+    Fate.SENT: "sent",
+    Fate.SUPPRESSED: "not sent: this address is suppressed",
+    Fate.REFUSED: "refused",
+    Fate.NOT_SENT: "not sent, try again",
+    Fate.UNKNOWN: "it may have been sent",
+}
+
+
+def send_test(
+    context: typer.Context,
+    issue: Issue,
+    to: Annotated[list[str], typer.Option("--to", metavar="ADDRESS", help="Somebody on the staff list; may be given more than once.")],
+    as_json: Json = False,
+) -> None:
+    """Mail the draft as it is now to people on the staff list. It is not counted, kept or archived."""
+    done = proofs.send(door(context).sender(), issue, to)
+    if as_json:
+        rows = [{"address": one.address, "outcome": one.fate, "receipt": one.receipt, "detail": one.detail} for one in done.proofs]
+        print_json({"issue": done.issue_id, "subject": done.subject, "digest": done.digest, "mails": rows})
+    else:
+        out.print(done.subject, markup=False)
+        for one in done.proofs:
+            out.print(f"  {one.address}: {_FATES[one.fate]}{f' ({one.detail})' if one.detail else ''}", markup=False)
+    if done.count(Fate.NOT_SENT, Fate.UNKNOWN):
+        raise typer.Exit(OutsideFault.exit_code)
+    if done.count(Fate.SENT) < len(done.proofs):
+        raise typer.Exit(Refusal.exit_code)
+
+
 def approve(
     context: typer.Context,
     issue: Issue,
@@ -165,9 +174,3 @@ def approve(
     print_problems(problems, err)
     out.print(f"{draft.id} is approved by {approval.approved_by}: edition {approval.digest[:12]}", markup=False)
     out.print(f'Send it:  briefing schedule {draft.id} --at "YYYY-MM-DD HH:MM"   or   briefing send {draft.id}', markup=False)
-
-
-def _day(desk: Desk, newsletter: str, day: datetime | None) -> date:
-    if day is not None:
-        return day.date()
-    return desk.clock().astimezone(ZoneInfo(desk.settings.zone(desk.settings.newsletter(newsletter)))).date()

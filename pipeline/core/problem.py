@@ -26,13 +26,22 @@ class Problem:
     #: 1-based line in ``file``.
     message: str
     hint: str = ""
+    column: int = 1
+    #: 1-based, in characters; 1 also where only the line is known.
+    fixable: bool = False
+    #: Whether ``briefing check --fix`` makes the repair.
 
-    def as_json(self) -> dict[str, str | int]:
+    def as_json(self) -> dict[str, str | int | bool]:
         """The same as a JSON object."""
         return asdict(self)
 
+    @property
+    def place(self) -> str:
+        """``file:line``, and the column where it says more than the line's beginning."""
+        return f"{self.file}:{self.line}" + (f":{self.column}" if self.column > 1 else "")
+
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.severity}: {self.message} [{self.rule}]"
+        return f"{self.place}: {self.severity}: {self.message} [{self.rule}]"
 
 
 def has_errors(problems: tuple[Problem, ...] | list[Problem]) -> bool:

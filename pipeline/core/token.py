@@ -16,6 +16,9 @@ from datetime import datetime, timedelta
 LEAVE_VALID = timedelta(days=400)
 """How long a leave link works: CASL asks for 60 days; an old mail found a year later should still let its reader go."""
 
+NOBODY = 0
+"""The id of no subscriber: a link sealed for it looks and answers like any other, and changes nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class LeaveToken:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from pipeline.files import write_file
 from pipeline.flow.context import Station
@@ -54,13 +55,26 @@ def write_issue(station: Station, edition_id: int) -> Path:
         edition = editions.by_id(connection, edition_id).edition
         files = editions.assets(connection, [one.name for one in edition.pictures])
         sheets = editions.style_sheets(connection)
-    for one in files:
-        _write_once(place(station) / "media", one.name, one.data)
+    write_media(station, files)
     for sheet in sheets:
         _write_once(place(station), sheet.name, sheet.data)
     for language, other in edition.translations:
         _hold_place(station, language, other, IssueEntry.of(edition))
     return write_file(place(station) / edition.issue_id / "index.html", edition.web.encode())
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def data(self) -> bytes: ...
+
+
+def write_media(station: Station, files: Iterable[_Named]) -> None:
+    """Writes pictures under the names by which mails and pages ask for them. Raises DiskFault."""
+    for one in files:
+        _write_once(place(station) / "media", one.name, one.data)
 
 
 def _hold_place(station: Station, language: str, issue_id: str, original: IssueEntry) -> None:

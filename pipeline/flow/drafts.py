@@ -37,6 +37,8 @@ class Draft:
     #: By the figure's path as written.
     source_digest: str
     problems: tuple[Problem, ...]
+    text: str
+    #: The file's text with one kind of line end.
 
     @property
     def sound(self) -> bool:
@@ -127,7 +129,7 @@ def read(desk: Desk, reference: str) -> Draft:
             )
         )  # fmt: skip
     unique = tuple(dict.fromkeys(sorted(found, key=lambda p: (p.line, p.rule))))
-    return Draft(id=id, path=path, issue=issue, pictures=pictures, source_digest=digest.hexdigest(), problems=unique)
+    return Draft(id=id, path=path, issue=issue, pictures=pictures, source_digest=digest.hexdigest(), problems=unique, text=text)
 
 
 def _read_picture(folder: Path, src: str) -> tuple[bytes, Picture] | str:

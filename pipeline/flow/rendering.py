@@ -12,7 +12,7 @@ from pipeline.core.mime import compose
 from pipeline.core.problem import Problem, Severity
 from pipeline.errors import Refusal
 from pipeline.files import write_file
-from pipeline.flow import drafts
+from pipeline.flow import copydesk, drafts
 from pipeline.flow.context import Desk
 from pipeline.flow.drafts import Draft
 from pipeline.newsroom import shown
@@ -36,10 +36,17 @@ class Written:
 def examine(desk: Desk, reference: str) -> tuple[Draft, tuple[Problem, ...]]:
     """A draft and every Problem, also those that only its rendering shows."""
     draft = drafts.read(desk, reference)
+    problems = judged(desk, draft)
     if not draft.sound:
-        return draft, draft.problems
+        return draft, problems
     edition, _ = drafts.render(desk, draft)
-    return draft, draft.problems + size_problems(edition, shown(draft.path, desk.settings.root))
+    return draft, problems + size_problems(edition, shown(draft.path, desk.settings.root))
+
+
+def judged(desk: Desk, draft: Draft) -> tuple[Problem, ...]:
+    """What the parser and the copy desk say of a draft, by line."""
+    said = draft.problems + tuple(remark.problem for remark in copydesk.remarks(desk, draft))
+    return tuple(sorted(said, key=lambda one: (one.line, one.column)))
 
 
 def size_problems(edition: Edition, file: str) -> tuple[Problem, ...]:
@@ -57,6 +64,24 @@ def size_problems(edition: Edition, file: str) -> tuple[Problem, ...]:
     )  # fmt: skip
 
 
+def sound(desk: Desk, reference: str) -> tuple[Draft, tuple[Problem, ...]]:
+    """A draft without errors, with its warnings. Raises Refusal that quotes the first error."""
+    draft, problems = examine(desk, reference)
+    first = next((one for one in problems if one.severity is Severity.ERROR), None)
+    if first is not None:
+        raise Refusal(f"{draft.id} has errors, the first: {first}", hint=f"See them all with: briefing check {draft.id}")
+    return draft, problems
+
+
+def sample_mail(edition: Edition, base_url: str, path: Path) -> bytes:
+    """An edition's mail as one made-up reader would get it, dated by the day on which the draft at ``path`` was last saved."""
+    return compose(
+        content_of(edition), to=SAMPLE_READER, unsubscribe_url=f"{base_url}/leave/{edition.newsletter}/SAMPLE",
+        message_id=f"{edition.digest[:32]}@{edition.from_address.rpartition('@')[2]}",
+        date=datetime.combine(datetime.fromtimestamp(path.stat().st_mtime, UTC), time(0), UTC),
+    )  # fmt: skip
+
+
 def write(desk: Desk, reference: str, folder: Path) -> Written:
     """Writes ``<slug>.html .txt .eml .web.html`` and ``edition.json``, with the pictures under ``media/``.
 
@@ -64,17 +89,10 @@ def write(desk: Desk, reference: str, folder: Path) -> Written:
     was last saved, so that a spam filter tried on it judges the mail and not its age. Raises Refusal when the draft has
     errors, DiskFault.
     """
-    draft, problems = examine(desk, reference)
-    if any(one.severity is Severity.ERROR for one in problems):
-        first = next(one for one in problems if one.severity is Severity.ERROR)
-        raise Refusal(f"{draft.id} has errors, the first: {first}", hint=f"See them all with: briefing check {draft.id}")
+    draft, problems = sound(desk, reference)
     edition, pictures = drafts.render(desk, draft)
     name = draft.id.slug
-    eml = compose(
-        content_of(edition), to=SAMPLE_READER, unsubscribe_url=f"{desk.settings.newsroom.base_url}/leave/{edition.newsletter}/SAMPLE",
-        message_id=f"{edition.digest[:32]}@{edition.from_address.rpartition('@')[2]}",
-        date=datetime.combine(datetime.fromtimestamp(draft.path.stat().st_mtime, UTC), time(0), UTC),
-    )  # fmt: skip
+    eml = sample_mail(edition, desk.settings.newsroom.base_url, draft.path)
     html, text, web = edition.html.encode(), edition.text.encode(), edition.web.encode()
     media = {f"media/{one.name}": one.data for one in pictures}
     summary: dict[str, object] = {

@@ -87,6 +87,11 @@ def _suppressed(connection: Connection, newsletter: str, indexes: Sequence[bytes
     return {bytes(one) for one in connection.execute(query).scalars()}
 
 
+def suppressed(connection: Connection, vault: Vault, newsletter: str, address: str) -> bool:
+    """Whether an address is barred from a newsletter's mail."""
+    return bool(_suppressed(connection, newsletter, [vault.index(address)]))
+
+
 def audience(connection: Connection, newsletter: str) -> list[int]:
     """Ids of everyone who gets the newsletter now, ascending: confirmed and not suppressed."""
     barred = (

@@ -14,7 +14,7 @@ from pydantic_core import PydanticUndefined
 from pipeline import newsroom
 from pipeline.app import load_settings as load
 from pipeline.errors import ConfigurationError
-from pipeline.settings import PROVIDER_KEYS, SECRETS, Author, Newsletter, NewsroomSettings, ProviderChoice
+from pipeline.settings import PROVIDER_KEYS, SECRETS, Author, Newsletter, NewsroomSettings, ProviderChoice, Style
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "settings.md").read_text("utf-8")
@@ -68,6 +68,16 @@ def test_a_table_has_every_setting_with_its_default(heading: str, model: type[Ba
         if required or default in (None, "", (), {}, PydanticUndefined):
             continue
         assert said == (_span(default) if isinstance(default, timedelta) else default), name
+
+
+def test_the_style_table_has_every_setting_and_the_packaged_limits() -> None:
+    rows = _rows("The house style")
+    fields = _leaves(Style)
+    assert set(rows) == set(fields)
+    packaged = load(newsroom.packaged(), {}).style.limits.model_dump()
+    for name, (default, _) in fields.items():
+        if name.startswith("limits."):
+            assert rows[name][0] == f"`{default}`" == f"`{packaged[name.partition('.')[2]]}`"
 
 
 def _span(value: timedelta) -> str:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Page
 
 from pipeline import app
+from pipeline.flow import drafts, rendering
 from pipeline.flow.context import Desk
 from pipeline.serving import start_app
 from pipeline.web.preview import create_preview
 from pipeline.web.preview.schemes import in_scheme, links_apart
+from pipeline.web.preview.views import VIEWS
 from tests.web.conftest import NEWSLETTER, Watched
 
 STEM = "2021-08-04-the-view-from-the-neighbors"
 ISSUE = f"{NEWSLETTER}/{STEM}"
+CREDIT = " (Credit: The Briefing Desk; map data: Natural Earth, public domain)"
 FRAME_TEXT = "document.getElementById('frame')?.contentDocument?.body?.innerText ?? ''"
 WANTED_S, ALLOWED_S = 0.5, 2.0
 
@@ -190,14 +196,56 @@ def test_a_fault_of_ours_is_no_end_either(root: Path, monkeypatch: pytest.Monkey
     assert "secret" not in text
 
 
+def is_in_sight(page: Page) -> bool:
+    """Whether the block that the frame's address names can be seen."""
+    box, frame = page.frame_locator("#frame").locator(":target").bounding_box(), page.locator("#frame").bounding_box()
+    assert box is not None
+    assert frame is not None
+    return frame["y"] <= box["y"] < frame["y"] + frame["height"]
+
+
+@pytest.mark.parametrize("view", ["desktop", "phone", "narrow", "dark", "pictures", "rtl"])
+def test_a_problem_leads_to_the_block_it_speaks_of(tab: Watched, preview: str, draft: Path, view: str) -> None:
+    change(draft, CREDIT, "")
+    open_issue(tab, preview, view)
+    tab.page.locator(".problems .message").click()
+    tab.page.wait_for_timeout(200)
+    block = tab.page.frame_locator("#frame").locator(":target")
+    assert (block.get_attribute("alt") or block.inner_text()).startswith("Map of Tajikistan")
+    assert block.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+    assert is_in_sight(tab.page)
+    assert tab.page.locator(".problems .shown").count() == 1
+    tab.assert_quiet(preview)
+
+
+def test_a_problem_of_a_draft_that_cannot_be_rendered_leads_into_the_last_good_one(tab: Watched, preview: str, draft: Path) -> None:
+    open_issue(tab, preview)
+    change(draft, "\n**Finding Perspective:**", "\nOne.\n\nTwo.\n\n**Finding Perspective:** <b>raw</b>")
+    wait_for(tab, "document.querySelectorAll('.problems a.line').length === 1")
+    tab.page.locator(".problems a.line").click()
+    tab.page.wait_for_timeout(200)
+    assert tab.page.frame_locator("#frame").locator(":target").inner_text().startswith("Finding Perspective:")
+
+
+def test_problems_of_the_inbox_lines_and_of_size_lead_there(tab: Watched, preview: str, draft: Path) -> None:
+    change(draft, "\npreheader:", f"\npreheader: {'long ' * 30}#")
+    open_issue(tab, preview)
+    tab.page.locator(".problems a.line").click()
+    assert tab.page.url.endswith("#inbox")
+    change(draft, "\n## ", "\n" + "".join(f"Number {n}: {'a word and another ' * 40}\n\n" for n in range(120)) + "\n## ")
+    tab.page.locator(".problems .error a.line").click()
+    tab.page.wait_for_url("**?view=clipped")
+
+
 # --- views -------------------------------------------------------------------
 
 
 def test_views_switch(tab: Watched, preview: str) -> None:
     open_issue(tab, preview)
     page = tab.page
-    widths, grounds = {}, {}
-    for name in ("Desktop", "Phone", "Dark", "Plain text", "Web page"):
+    widths, grounds, counts = {}, {}, {}
+    for view in VIEWS:
+        name = view.title
         page.get_by_role("link", name=name, exact=True).click()
         wait_for(tab, f"document.querySelector('[aria-current]').textContent === '{name}' && ({FRAME_TEXT}).length > 500")
         widths[name] = page.locator("#frame").bounding_box()["width"]  # type: ignore[index]
@@ -205,11 +253,92 @@ def test_views_switch(tab: Watched, preview: str) -> None:
         pictures = page.frame_locator("#frame").locator("img")
         loaded = [pictures.nth(n).evaluate("i => i.complete && i.naturalWidth > 0") for n in range(pictures.count())]
         assert all(loaded)
-        assert len(loaded) == (0 if name == "Plain text" else 3), name
-    assert (widths["Desktop"], widths["Phone"], widths["Dark"]) == (640, 375, 640)
+        counts[name] = len(loaded)
+    without = {"Plain text", "Headers", "Pictures off"}
+    assert counts == {view.title: 0 if view.title in without else 3 for view in VIEWS}
+    assert [widths[name] for name in ("Desktop", "Phone", "Narrow", "Dark")] == [640, 375, 320, 640]
     assert grounds["Desktop"] == grounds["Phone"] != grounds["Dark"]
     assert page.frame_locator("#frame").locator("h1").inner_text() == "The View From the Neighbors"
     tab.assert_quiet(preview)
+
+
+def test_pictures_off_shows_the_alternative_texts_in_their_place(tab: Watched, preview: str) -> None:
+    open_issue(tab, preview, "pictures")
+    frames = tab.page.frame_locator("#frame").locator(".pictures-off")
+    assert frames.count() == 3
+    assert frames.first.inner_text().startswith("Map of Tajikistan")
+    box = frames.first.bounding_box()
+    assert box is not None
+    assert box["width"] == 536
+    assert box["height"] > 200
+    tab.page.set_viewport_size({"width": 375, "height": 700})
+    assert (
+        tab.page.evaluate("(() => { const r = document.getElementById('frame').contentDocument.documentElement; return r.scrollWidth })()")
+        <= 375
+    )
+
+
+def test_right_to_left_is_the_layout_mirrored(tab: Watched, preview: str) -> None:
+    sides = (
+        "(() => { const d = document.getElementById('frame').contentDocument, style = (e) => d.defaultView.getComputedStyle(e);"
+        " const h = style(d.querySelector('h1')); return [h.textAlign, h.direction, style(d.querySelector('ol,ul')).paddingLeft] })()"
+    )
+    open_issue(tab, preview)
+    assert tab.page.evaluate(sides)[:2] == ["left", "ltr"]
+    indent = tab.page.evaluate(sides)[2]
+    open_issue(tab, preview, "rtl")
+    assert tab.page.evaluate(sides) == ["right", "rtl", "0px"]
+    assert indent != "0px"
+
+
+def test_an_issue_that_runs_from_right_to_left_is_shown_as_it_is(preview: str, draft: Path) -> None:
+    change(draft, "\npreheader:", "\nlanguage: fa\npreheader:")
+    assert "runs from right to left already" in httpx.get(f"{preview}/issues/{ISSUE}?view=rtl").text
+    rtl, light = (httpx.get(f"{preview}/frames/{ISSUE}/{name}").text for name in ("rtl", "light"))
+    assert rtl == light
+    assert '<html lang="fa" dir="rtl">' in rtl
+
+
+def test_the_clip_says_that_nothing_is_cut_or_cuts(tab: Watched, preview: str, draft: Path) -> None:
+    open_issue(tab, preview, "clipped")
+    assert "Nothing is cut off: the HTML part is" in tab.page.locator("#note").inner_text()
+    assert "[Message clipped]" not in tab.page.evaluate(FRAME_TEXT)
+    change(draft, "\n## ", "\n" + "".join(f"Number {n}: {'a word and another ' * 40}\n\n" for n in range(160)) + "\n## ")
+    wait_for(tab, f"({FRAME_TEXT}).includes('[Message clipped]')")
+    text = tab.page.evaluate(FRAME_TEXT)
+    assert text.rstrip().endswith("View entire message"), "the note stands below what is left"
+    assert "Number 50" in text
+    assert "Unsubscribe" not in text
+    assert "Gmail shows about the first 102 KB" in tab.page.locator("#note").inner_text()
+    assert tab.page.frame_locator("#frame").locator("head style").count() == 0
+    tab.assert_quiet(preview)
+
+
+def test_headers_are_those_of_the_sample_mail(preview: str, root: Path, tmp_path: Path) -> None:
+    written = rendering.write(app.open_desk(app.load_settings(root, {})), ISSUE, tmp_path / "out")
+    eml = next(path for path in written.paths if path.suffix == ".eml").read_bytes()
+    page = httpx.get(f"{preview}/frames/{ISSUE}/headers").text
+    block = unescape(page.partition("<pre>")[2].partition("</pre>")[0])
+    assert block == eml.partition(b"\r\n\r\n")[0].decode().replace("\r\n", "\n")
+    sizes = written.summary["sizes"]
+    assert isinstance(sizes, dict)
+    assert f"<td>{sizes['html'] / 1024:.0f} KB</td>" in page
+    assert f"<td>{sizes['eml'] / 1024:.0f} KB</td>" in page
+    assert page.count('<tr><th scope="row">text/') == 2
+
+
+def test_the_marks_of_the_preview_are_in_no_mail(preview: str, root: Path) -> None:
+    desk = app.open_desk(app.load_settings(root, {}))
+    before, _ = drafts.render(desk, drafts.read(desk, ISSUE))
+    page = httpx.get(f"{preview}/issues/{ISSUE}").text
+    assert f'data-digest="{before.digest}"' in page, "the preview shows the very edition that would be approved"
+    frame = httpx.get(f"{preview}/frames/{ISSUE}/light").text
+    assert len(re.findall(r' id="line-\d+"', frame)) > 30
+    bare = re.sub(r' id="line-\d+"|<style>:target.*?</style>|<base target="_blank">', "", frame)
+    assert bare.replace(f"{preview}/frames", "https://briefing.example.org") == in_scheme(before.html, "light")
+    after, _ = drafts.render(desk, drafts.read(desk, ISSUE))
+    assert after.digest == before.digest
+    assert 'id="line-' not in after.html + after.web + after.feed
 
 
 def test_the_dark_view_is_said_to_be_a_likeness(tab: Watched, preview: str) -> None:
@@ -225,7 +354,7 @@ def test_the_plain_text_has_the_real_addresses(preview: str) -> None:
 
 def test_it_works_without_script(tab: Watched, preview: str, draft: Path) -> None:
     assert tab.page.context.browser is not None
-    context = tab.page.context.browser.new_context(java_script_enabled=False)
+    context = tab.page.context.browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 900})
     try:
         page = context.new_page()
         page.goto(f"{preview}/")
@@ -236,11 +365,18 @@ def test_it_works_without_script(tab: Watched, preview: str, draft: Path) -> Non
         assert "Good evening" in page.frame_locator("#frame").locator("body").inner_text()
         page.get_by_role("link", name="Plain text").click()
         assert "EURASIA BRIEFING" in page.frame_locator("#frame").locator("pre").inner_text()
+        change(draft, CREDIT, "")
+        page.reload()
+        page.get_by_title("Show the place").first.click()
+        page.wait_for_url("**view=desktop&at=line-15")
+        assert page.frame_locator("#frame").locator(":target").get_attribute("alt")
+        page.get_by_title("Show the place").first.click()
+        assert is_in_sight(page)
     finally:
         context.close()
 
 
-@pytest.mark.parametrize("view", ["desktop", "phone", "dark", "text", "web"])
+@pytest.mark.parametrize("view", [view.name for view in VIEWS])
 def test_it_fits_a_narrow_screen(tab: Watched, preview: str, view: str) -> None:
     tab.page.set_viewport_size({"width": 320, "height": 700})
     open_issue(tab, preview, view)

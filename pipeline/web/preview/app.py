@@ -21,8 +21,8 @@ from pipeline.core.issue import IssueId
 from pipeline.errors import BriefingError
 from pipeline.flow.context import Desk
 from pipeline.web.preview.guard import PAGE_GUARDS, frame_guards
-from pipeline.web.preview.schemes import in_scheme, links_apart
-from pipeline.web.preview.views import Pages
+from pipeline.web.preview.schemes import links_apart
+from pipeline.web.preview.views import Pages, mail_copy
 from pipeline.web.preview.watch import Watch
 from pipeline.web.preview.workbench import Fault, Look, Workbench
 
@@ -120,18 +120,20 @@ async def _issue(preview: _Preview, request: Request) -> Response:
     look = await _look(preview, request)
     if look is None:
         return await _missing(preview, request)
-    return _page(preview.pages.issue(look, request.query_params.get("view", "")))
+    return _page(preview.pages.issue(look, request.query_params.get("view", ""), request.query_params.get("at", "")))
 
 
 async def _frame(preview: _Preview, request: Request) -> Response:
     look, view = await _look(preview, request), request.path_params["view"]
     if look is None or look.rendering is None:
         return await _missing(preview, request)
-    if view in ("light", "dark"):
-        return _page(links_apart(in_scheme(look.rendering.edition.html, view)), guards=frame_guards("'unsafe-inline'"))
-    if view == "text":
-        return _page(preview.pages.text(look.rendering), guards=frame_guards("'self'"))
-    return await _missing(preview, request)
+    if view in ("text", "headers"):
+        page = preview.pages.text if view == "text" else preview.pages.headers
+        return _page(page(look.rendering), guards=frame_guards("'self'"))
+    copy = mail_copy(look.rendering, view)
+    if copy is None:
+        return await _missing(preview, request)
+    return _page(links_apart(copy), guards=frame_guards("'unsafe-inline'"))
 
 
 async def _web_frame(preview: _Preview, request: Request) -> Response:

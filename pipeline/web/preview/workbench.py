@@ -17,12 +17,14 @@ from pipeline import newsroom
 from pipeline.core.edition import Edition, Picture
 from pipeline.core.issue import IssueId
 from pipeline.core.problem import Problem
-from pipeline.errors import BriefingError
+from pipeline.errors import BriefingError, Refusal
 from pipeline.flow import drafts
 from pipeline.flow.context import Desk
-from pipeline.flow.rendering import size_problems
+from pipeline.flow.rendering import judged, sample_mail, size_problems
 from pipeline.newsroom import shown
 from pipeline.render.web import site_css
+from pipeline.web.preview.copies import Composed
+from pipeline.web.preview.marks import Mark, find_marks, line_before, target
 
 KEPT = 8
 """Issues whose last good rendering is remembered; each holds its pictures."""
@@ -44,11 +46,21 @@ class Rendering:
     """An edition with the files its pages ask for."""
 
     edition: Edition
+    #: With the preview's own addresses, so that no picture is asked of the real ones.
+    public: Edition
+    #: The same as it would be approved, byte for byte.
+    mail: Composed
+    #: The latter as a made-up reader gets it.
+    marks: tuple[Mark, ...]
+    source: tuple[str, ...]
+    #: The draft's lines, for which the marks stand.
     files: dict[str, tuple[bytes, str]]
     #: Body and media type, by the path below the preview's base address.
     pictures_size: int
-    text: str
-    #: The plain text part with the newsroom's own address, which is part of what its reader sees.
+
+    def local(self, html: str) -> str:
+        """A piece of the public mail with the preview's addresses."""
+        return html.replace(_top(self.public), _top(self.edition))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +75,8 @@ class Look:
     stale: bool
     #: The rendering is of an earlier version, since this one cannot be rendered.
     problems: tuple[Problem, ...]
+    places: tuple[str, ...]
+    #: For each Problem the id of the block in the mail that it speaks of, or "".
     fault: Fault | None
 
 
@@ -138,15 +152,16 @@ class Workbench:
 
     def _fresh(self, id: IssueId, base_url: str, version: str, before: Look | None) -> Look:
         problems: tuple[Problem, ...] = ()
+        source: tuple[str, ...] = ()
         rendering, fault = None, None
         try:
             loaded = self._desk()
             desk, public = _below(loaded, base_url), loaded.settings.newsroom.base_url
             draft = drafts.read(desk, str(id))
-            problems = draft.problems
+            problems, source = judged(desk, draft), _lines(draft.path)
             if draft.sound:
-                rendering = _render(desk, draft, public)
-                problems += size_problems(rendering.edition, shown(draft.path, self._root))
+                rendering = _render(desk, draft, public, source)
+                problems += size_problems(rendering.public, shown(draft.path, self._root))
         except BriefingError as error:
             fault = Fault(error.message, error.hint)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end an editor's preview either
@@ -155,7 +170,10 @@ class Workbench:
         stale = rendering is None
         if rendering is None and before is not None and before.base_url == base_url:
             rendering = before.rendering
-        return Look(id=id, version=version, base_url=base_url, rendering=rendering, stale=stale, problems=problems, fault=fault)
+        places = tuple("" if rendering is None else _place(rendering, source, problem.line) for problem in problems)
+        return Look(
+            id=id, version=version, base_url=base_url, rendering=rendering, stale=stale, problems=problems, places=places, fault=fault
+        )
 
     def file(self, path: str) -> tuple[bytes, str] | None:
         """Body and media type of a picture or style sheet that a rendering asks for."""
@@ -184,12 +202,44 @@ def _below(desk: Desk, base_url: str) -> Desk:
     return replace(desk, settings=settings)
 
 
-def _render(desk: Desk, draft: drafts.Draft, public_url: str) -> Rendering:
+def _render(desk: Desk, draft: drafts.Draft, public_url: str, source: tuple[str, ...]) -> Rendering:
     edition, pictures = drafts.render(desk, draft)
+    assert draft.issue is not None
     name, css = site_css(desk.environment, desk.settings.newsletter(edition.newsletter).brand)
     files = {f"media/{picture.name}": (picture.data, picture.media_type) for picture in pictures}
-    text = edition.text.replace(desk.settings.newsroom.base_url, public_url)
-    return Rendering(edition=edition, files=files | {name: (css, "text/css")}, pictures_size=_weight(pictures), text=text)
+    public = _public(edition, desk.settings.newsroom.base_url, public_url)
+    try:
+        mail = Composed(sample_mail(public, public_url, draft.path))
+    except ValueError as error:
+        hint = f"Check names and addresses in config/newsletters/{edition.newsletter}.toml."
+        raise Refusal(f"the mail cannot be composed: {error}", hint=hint) from None
+    return Rendering(
+        edition=edition, public=public, mail=mail, marks=find_marks(edition.html, draft.issue),
+        source=source, files=files | {name: (css, "text/css")}, pictures_size=_weight(pictures),
+    )  # fmt: skip
+
+
+def _public(edition: Edition, local: str, public: str) -> Edition:
+    """The edition with the newsroom's own address in the place of the preview's; rendering twice would take twice as long."""
+    own = {name: getattr(edition, name).replace(local, public) for name in ("html", "text", "web", "feed", "archive_url")}
+    return replace(edition, **own)
+
+
+def _top(edition: Edition) -> str:
+    """The base address that an edition was made with."""
+    return edition.archive_url.removesuffix(f"/{edition.issue_id}/")
+
+
+def _place(rendering: Rendering, source: tuple[str, ...], line: int) -> str:
+    """The block a line of the draft speaks of, also when the rendering is of an earlier version."""
+    return target(rendering.marks, line_before(line, rendering.source, source))
+
+
+def _lines(path: Path) -> tuple[str, ...]:
+    try:
+        return tuple(path.read_text("utf-8", "replace").splitlines())
+    except OSError:  # gone since it was read
+        return ()
 
 
 def _weight(pictures: tuple[Picture, ...]) -> int:

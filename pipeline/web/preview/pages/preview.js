@@ -102,6 +102,28 @@ function listen() {
   stream.onerror = () => say("The preview has stopped.");
 }
 
+/** A Problem as a whole leads where its line leads; who selects its words wants to copy them. */
+document.addEventListener("click", (event) => {
+  const card = event.target.closest(".problems li");
+  const link = card && card.querySelector("a.line");
+  if (!link) {
+    return;
+  }
+  if (!event.target.closest("a")) {
+    if (document.getSelection().isCollapsed) {
+      link.click();
+    }
+    return;
+  }
+  for (const other of document.querySelectorAll(".problems .shown")) {
+    other.classList.remove("shown");
+  }
+  card.classList.add("shown");
+  if (link.target) {
+    document.getElementById("glass").scrollIntoView({ block: "nearest" });
+  }
+});
+
 // A hidden page lets go of its stream, since a browser keeps only six connections to a server.
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") {

@@ -1,0 +1,1 @@
+"""One module a rule; its ``RULE`` is all that anybody asks of it."""
