@@ -25,11 +25,18 @@ from pipeline.flow.context import Desk
 from tests.copydesk.reading import BODY_LINE, draft, read, remarks
 
 ISSUE = "eurasia-briefing/2021-08-18-after-kabul"
-SAMPLES = [ISSUE, "eurasia-briefing/2021-07-21-why-beijing-talks-to-the-taliban", "eurasia-briefing/2021-08-04-the-view-from-the-neighbors"]
+SAMPLES = [
+    ISSUE, f"{ISSUE}-ru", f"{ISSUE}-ug", "eurasia-briefing/2021-07-21-why-beijing-talks-to-the-taliban",
+    "eurasia-briefing/2021-08-04-the-view-from-the-neighbors",
+]  # fmt: skip
 
 
 @pytest.fixture
 def desk(root: Path) -> Desk:
+    """A newsroom that wants every section it knows in every issue."""
+    style = root / "config" / "style.toml"
+    wanted = 'always = ["expert-corner", "more-stories", "briefs", "watch", "sign-off"]'
+    style.write_text(style.read_text("utf-8").replace('always = ["sign-off"]', wanted), "utf-8")
     return app.open_desk(app.load_settings(root, {}))
 
 
