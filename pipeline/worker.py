@@ -20,7 +20,7 @@ from pipeline.dispatch.base import Dispatcher
 from pipeline.dispatch.local import LocalDispatcher
 from pipeline.errors import BriefingError
 from pipeline.files import only_one
-from pipeline.flow import archive, campaigns, checkup, delivery
+from pipeline.flow import archive, campaigns, checkup, delivery, doubts
 from pipeline.flow.context import Sender
 from pipeline.store import batches
 from pipeline.store import campaigns as campaign_rows
@@ -33,8 +33,8 @@ T = TypeVar("T")
 TICK_S = 1
 """How often the database is asked what is due: the longest delay of an alarm that was lost."""
 
-SWEEP_S = 10
-"""How often abandoned leases are looked for."""
+SWEEP_S = 2
+"""How often abandoned leases and batches in doubt are looked for."""
 
 
 class Worker:
@@ -105,6 +105,8 @@ class Worker:
 
     def _sweep(self) -> None:
         self._guarded(lambda: delivery.sweep(self._sender), None)
+        if self._guarded(lambda: doubts.reconcile(self._sender), doubts.Reconciled()).settled:
+            self._dispatcher.wake()
 
     def _deliver(self, key: BatchKey) -> None:
         delivery.deliver(self._sender, key)

@@ -24,6 +24,7 @@ from pipeline.cli.door import Json, out, print_json
 from pipeline.core.message import Batch, Outcome
 from pipeline.flow import archive, campaigns, delivery, drafts, editions, readers, starter
 from pipeline.flow.context import Sender
+from pipeline.providers.base import Call, Provider
 
 NEWSLETTER = "eurasia-briefing"
 
@@ -171,16 +172,21 @@ def _send(sender: Sender, count: int) -> Measure:
     calls: list[float] = []
     provider = sender.provider
 
-    class Timed:
+    class Timed(Provider):
         """The real provider, with a watch on its calls."""
 
-        name, capabilities, close = provider.name, provider.capabilities, provider.close
+        name, capabilities = provider.name, provider.capabilities
 
-        def send(self, batch: Batch) -> Sequence[Outcome]:
+        def compose(self, batch: Batch) -> Call:
+            return provider.compose(batch)
+
+        def submit(self, call: Call) -> Sequence[Outcome]:
             begun = time.perf_counter()
-            outcomes = provider.send(batch)
+            outcomes = provider.submit(call)
             calls.append(time.perf_counter() - begun)
             return outcomes
+
+        def close(self) -> None: ...
 
     def work() -> None:
         watched = replace(sender, provider=Timed())

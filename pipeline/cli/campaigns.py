@@ -1,4 +1,4 @@
-"""Sending: schedule, send, status, pause, resume, cancel, resolve."""
+"""Sending: schedule, send, status, pause, resume, cancel, reconcile, resolve."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.cli.door import Issue, Json, door, err, out, print_json, who
 from pipeline.core.campaign import BatchState, CampaignState
 from pipeline.core.schedule import Fit, WallTime, parse_when
 from pipeline.errors import Refusal, UsageError
-from pipeline.flow import campaigns, drafts
+from pipeline.flow import campaigns, doubts, drafts
 from pipeline.flow.cadence import next_slot
 from pipeline.flow.campaigns import Status
 from pipeline.flow.context import Station
@@ -55,7 +55,7 @@ class Which(StrEnum):
 
 def register(cli: typer.Typer) -> None:
     """Adds this file's commands."""
-    for command in (schedule, send, status, pause, resume, cancel, resolve):
+    for command in (schedule, send, status, pause, resume, cancel, reconcile, resolve):
         cli.command(command.__name__)(command)
 
 
@@ -252,6 +252,27 @@ def cancel(context: typer.Context, campaign: Campaign, as_json: Json = False) ->
     """End a campaign: what has not left will not."""
     station = door(context).station()
     _answer(station, campaigns.cancel(station, campaign).id, as_json)
+
+
+def reconcile(
+    context: typer.Context,
+    campaign: Annotated[int | None, typer.Argument(metavar="[CAMPAIGN]", help="A campaign's number; without one, all due.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask the provider about batches in doubt now, instead of when the worker does."""
+    sender = door(context).sender()
+    if campaign is not None:
+        campaigns.status(sender, campaign)
+    done = doubts.reconcile(sender, campaign)
+    if as_json:
+        print_json({"settled": done.settled, "waiting": done.waiting, "held": done.held})
+        return
+    if not (done.settled or done.waiting or done.held):
+        out.print("No batch in doubt is due.")
+        return
+    out.print(f"{done.settled} settled, {done.waiting} to be looked at again, {done.held} for a person", markup=False)
+    if done.held or done.waiting:
+        out.print(f"See: briefing status {campaign if campaign is not None else ''}".rstrip(), markup=False)
 
 
 def resolve(

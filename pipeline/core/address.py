@@ -45,7 +45,7 @@ def parse_address(text: str) -> str:
 
 def address_key(address: str) -> str:
     """The normalised form that identifies a reader: NFKC and lower case. Two spellings with one key are one reader."""
-    return unicodedata.normalize("NFKC", address).lower()
+    return (address if address.isascii() else unicodedata.normalize("NFKC", address)).lower()
 
 
 def _without_address(reason: str, address: str) -> str:

@@ -114,6 +114,8 @@ class BatchCause(StrEnum):
     REFUSE = "refuse"
     DOUBT = "doubt"
     CANCEL = "cancel"
+    REPEAT = "repeat"
+    #: The same bytes once more under the same key, to a provider that answers a repeat with its first answer.
     RESEND = "resend"
     #: A person's word (or proof) that nobody in the batch was mailed: send it.
     DROP = "drop"
@@ -136,6 +138,7 @@ BATCH: dict[tuple[BatchState, BatchCause], BatchState | Impossible] = {
     (_B.PLANNED, _D.REFUSE): _NOT_LEFT,
     (_B.PLANNED, _D.DOUBT): _NOT_LEFT,
     (_B.PLANNED, _D.CANCEL): _B.CANCELLED,
+    (_B.PLANNED, _D.REPEAT): _NOT_DOUBT,
     (_B.PLANNED, _D.RESEND): Impossible("it is going to be sent anyway"),
     (_B.PLANNED, _D.DROP): _NOT_DOUBT,
     (_B.CLAIMED, _D.CLAIM): Impossible("another worker holds it"),
@@ -148,6 +151,7 @@ BATCH: dict[tuple[BatchState, BatchCause], BatchState | Impossible] = {
     (_B.CLAIMED, _D.REFUSE): _NOT_LEFT,
     (_B.CLAIMED, _D.DOUBT): _NOT_LEFT,
     (_B.CLAIMED, _D.CANCEL): _B.CANCELLED,
+    (_B.CLAIMED, _D.REPEAT): _NOT_DOUBT,
     (_B.CLAIMED, _D.RESEND): Impossible("it is going to be sent anyway"),
     (_B.CLAIMED, _D.DROP): _NOT_DOUBT,
     (_B.SUBMITTING, _D.CLAIM): _AWAY,
@@ -159,6 +163,7 @@ BATCH: dict[tuple[BatchState, BatchCause], BatchState | Impossible] = {
     (_B.SUBMITTING, _D.REFUSE): _B.REFUSED,
     (_B.SUBMITTING, _D.DOUBT): _B.IN_DOUBT,
     (_B.SUBMITTING, _D.CANCEL): _AWAY,
+    (_B.SUBMITTING, _D.REPEAT): _AWAY,
     (_B.SUBMITTING, _D.RESEND): _AWAY,
     (_B.SUBMITTING, _D.DROP): _AWAY,
     (_B.ACCEPTED, _D.CLAIM): _SETTLED,
@@ -170,6 +175,7 @@ BATCH: dict[tuple[BatchState, BatchCause], BatchState | Impossible] = {
     (_B.ACCEPTED, _D.REFUSE): _SETTLED,
     (_B.ACCEPTED, _D.DOUBT): _SETTLED,
     (_B.ACCEPTED, _D.CANCEL): _SETTLED,
+    (_B.ACCEPTED, _D.REPEAT): _SETTLED,
     (_B.ACCEPTED, _D.RESEND): _SETTLED,
     (_B.ACCEPTED, _D.DROP): _SETTLED,
     (_B.PARTLY_ACCEPTED, _D.CLAIM): _SETTLED,
@@ -181,6 +187,7 @@ BATCH: dict[tuple[BatchState, BatchCause], BatchState | Impossible] = {
     (_B.PARTLY_ACCEPTED, _D.REFUSE): _SETTLED,
     (_B.PARTLY_ACCEPTED, _D.DOUBT): _SETTLED,
     (_B.PARTLY_ACCEPTED, _D.CANCEL): _SETTLED,
+    (_B.PARTLY_ACCEPTED, _D.REPEAT): _SETTLED,
     (_B.PARTLY_ACCEPTED, _D.RESEND): _SETTLED,
     (_B.PARTLY_ACCEPTED, _D.DROP): _SETTLED,
     (_B.REFUSED, _D.CLAIM): _SETTLED,
@@ -192,6 +199,7 @@ BATCH: dict[tuple[BatchState, BatchCause], BatchState | Impossible] = {
     (_B.REFUSED, _D.REFUSE): _SETTLED,
     (_B.REFUSED, _D.DOUBT): _SETTLED,
     (_B.REFUSED, _D.CANCEL): _SETTLED,
+    (_B.REFUSED, _D.REPEAT): _SETTLED,
     (_B.REFUSED, _D.RESEND): _SETTLED,
     (_B.REFUSED, _D.DROP): _SETTLED,
     (_B.IN_DOUBT, _D.CLAIM): Impossible("it may have been mailed; settle the doubt first"),
@@ -206,6 +214,7 @@ BATCH: dict[tuple[BatchState, BatchCause], BatchState | Impossible] = {
     # Cancelling a campaign does not make a doubt go away.
     (_B.IN_DOUBT, _D.CANCEL): Impossible("it may have been mailed; settle the doubt first"),
     (_B.IN_DOUBT, _D.DROP): _B.CANCELLED,
+    (_B.IN_DOUBT, _D.REPEAT): _B.SUBMITTING,
     (_B.IN_DOUBT, _D.RESEND): _B.PLANNED,
     (_B.CANCELLED, _D.CLAIM): _SETTLED,
     (_B.CANCELLED, _D.RELEASE): _SETTLED,
@@ -216,6 +225,7 @@ BATCH: dict[tuple[BatchState, BatchCause], BatchState | Impossible] = {
     (_B.CANCELLED, _D.REFUSE): _SETTLED,
     (_B.CANCELLED, _D.DOUBT): _SETTLED,
     (_B.CANCELLED, _D.CANCEL): _SETTLED,
+    (_B.CANCELLED, _D.REPEAT): _SETTLED,
     (_B.CANCELLED, _D.RESEND): _SETTLED,
     (_B.CANCELLED, _D.DROP): _SETTLED,
 }

@@ -21,6 +21,7 @@ _URL_CHARACTERS = "!#$%&'()*+,-./:;=?@[]_~"
 _LINE_BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # Nothing to check or to quote in a URL of this form; a batch of 1000 is checked one by one.
 _PLAIN_URL = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/(?:[A-Za-z0-9!#$&'()*+,./:;=?@_~-]|%[0-9A-Fa-f]{2})*)?")
+_PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+")
 _ADDRESS = re.compile(r"[^\s<>(),:;\\\"\[\]@]+@[^\s<>(),:;\\\"\[\]@]+")
 _PLAIN_PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LIST_ID = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
@@ -30,6 +31,16 @@ _MESSAGE_ID = re.compile(r"[!-;=?A-~]{1,240}@[!-;=?A-~]{1,240}")
 _Q_PLAIN = {byte: chr(byte) for byte in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/"} | {0x20: "_"}
 _Q_ROOM = 62  # of an encoded word's 75 characters (RFC 2047 section 2), less its frame of 12 and one to spare
 _B_ROOM = 45  # octets: 60 characters of base64
+
+
+def plain_url(url: str) -> bool:
+    """Whether there is nothing to check or to quote in a URL."""
+    return _PLAIN_URL.fullmatch(url) is not None
+
+
+def plain_address(address: str) -> bool:
+    """Whether there is nothing to check in an address."""
+    return _PLAIN_ADDRESS.fullmatch(address) is not None
 
 
 def single_line(header: str, value: str) -> str:

@@ -14,7 +14,7 @@ from pipeline.core.schedule import Lateness, WallTime, judge_lateness
 from pipeline.errors import BriefingError, DatabaseFault, Refusal, UsageError
 from pipeline.flow import archive, drafts, editions
 from pipeline.flow.context import Sender, Station
-from pipeline.store import batches, campaigns, readers
+from pipeline.store import batches, campaigns, doubts, readers
 from pipeline.store import editions as edition_rows
 from pipeline.store.batches import BatchKey, Waiting
 from pipeline.store.campaigns import AlreadyScheduled, Campaign
@@ -232,7 +232,7 @@ def resolve(station: Station, key: BatchKey, verdict: str, *, by: str) -> None:
         if cause is BatchCause.RESEND and there.state is CampaignState.CANCELLED:
             raise Refusal(f"campaign {there.id} was cancelled: nothing of it is sent any more", hint="Say accepted or drop.")
         detail = f"{verdict}: said by {by} at {now:%Y-%m-%d %H:%M} UTC"
-        if not batches.resolve(connection, key, cause, detail=detail, now=now):
+        if not doubts.resolve(connection, key, cause, detail=detail, now=now):
             raise Refusal(f"batch {key} is not in doubt", hint=f"See: briefing status {key.campaign_id}")
     log.warning("batch %s: in doubt, resolved as %s", key, verdict)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
 
 from pipeline.core.campaign import BatchCause, CampaignCause, CampaignState
 from pipeline.core.edition import content_of
-from pipeline.core.message import Batch, Recipient
+from pipeline.core.message import Batch, Content, Recipient
 from pipeline.core.settlement import Settlement, settle
-from pipeline.core.token import seal_leave_token
+from pipeline.core.token import leave_token_sealer
 from pipeline.errors import BriefingError, OutsideFault, Refusal
 from pipeline.flow.context import Sender
+from pipeline.providers.base import Call
 from pipeline.store import batches, campaigns, editions, readers
 from pipeline.store.batches import BatchKey, Claim
 from pipeline.store.campaigns import Campaign
@@ -45,42 +47,47 @@ def deliver(sender: Sender, key: BatchKey) -> None:
     if claimed is None:
         return
     claim, campaign, batch = claimed
-    intended = _intend(sender, claim)
+    try:
+        call = sender.provider.compose(batch)
+    except ValueError as error:
+        # The protocol's word for "this provider cannot express that": no other batch would fare better.
+        said = Refusal(f"{sender.provider.name} cannot send this issue: {error}")
+        release(sender, claim, detail=said.message)
+        hold(sender, campaign, said)
+        raise said from error
+    intended = _intend(sender, claim, call)
     if intended is None:
         return
     if sender.monotonic() - intended > FROZEN_S:
-        _record(sender, claim, Settlement(cause=BatchCause.POSTPONE, detail="the machine stood still"))
+        record(sender, claim, Settlement(cause=BatchCause.POSTPONE, detail="the machine stood still"))
         return
     try:
-        settlement = _call(sender, claim, batch)
+        settlement = submit(sender, claim, call)
     except BriefingError as error:
         # Raised only when certainly nothing was taken; no other batch would fare better, so the campaign waits for a person.
-        _record(sender, claim, Settlement(cause=BatchCause.POSTPONE, detail=error.message))
-        _hold(sender, campaign, error)
-        raise
-    except Exception as error:
-        # A fault of our own after the call may have left: only the ledger's honest answer remains.
-        _record(sender, claim, Settlement(cause=BatchCause.DOUBT, detail=f"a fault while sending: {type(error).__name__}"))
+        record(sender, claim, Settlement(cause=BatchCause.POSTPONE, detail=error.message))
+        hold(sender, campaign, error)
         raise
     if settlement.halves and not _may_split(sender, claim):
         said = Refusal(f"{sender.provider.name} refuses batch after batch: {settlement.detail}", hint="Mend what it names, then resume.")
-        _record(sender, claim, Settlement(cause=BatchCause.POSTPONE, detail=settlement.detail))
-        _hold(sender, campaign, said)
+        record(sender, claim, Settlement(cause=BatchCause.POSTPONE, detail=settlement.detail))
+        hold(sender, campaign, said)
         return
-    _record(sender, claim, settlement)
+    record(sender, claim, settlement)
 
 
-def _call(sender: Sender, claim: Claim, batch: Batch) -> Settlement:
-    """Hands the batch over. Raises BriefingError when certainly nothing was taken."""
+def submit(sender: Sender, claim: Claim, call: Call) -> Settlement:
+    """Hands the call over. Raises BriefingError when certainly nothing was taken; a fault of ours is recorded as a doubt first."""
     try:
-        outcomes = sender.provider.send(batch)
-    except ValueError as error:
-        # The protocol's word for "this provider cannot express that", said before any byte leaves.
-        raise Refusal(f"{sender.provider.name} cannot send this issue: {error}") from error
-    try:
-        return settle(claim.members, outcomes)
+        return settle(claim.members, sender.provider.submit(call))
+    except BriefingError:
+        raise
     except ValueError as error:
         return Settlement(cause=BatchCause.DOUBT, detail=f"the adapter miscounted: {error}")
+    except Exception as error:
+        # After the call may have left only the ledger's honest answer remains.
+        record(sender, claim, Settlement(cause=BatchCause.DOUBT, detail=f"a fault while sending: {type(error).__name__}"))
+        raise
 
 
 def _claim(sender: Sender, key: BatchKey) -> tuple[Claim, Campaign, Batch] | None:
@@ -99,32 +106,40 @@ def _claim(sender: Sender, key: BatchKey) -> tuple[Claim, Campaign, Batch] | Non
             return None
         instance = campaigns.instance_name(connection)
         content = content_of(editions.by_id(connection, campaign.edition_id).edition)
-    leave = f"{sender.settings.newsroom.base_url}/leave/{campaign.newsletter}"
-    recipients = tuple(
-        Recipient(
-            subscriber_id=member,
-            address=addresses[member],
-            unsubscribe_url=f"{leave}/{seal_leave_token(sender.leave_key, member, campaign.newsletter, campaign.due_at)}",
-        )
-        for member in claim.members
+    return claim, campaign, batch_of(sender, claim, campaign, instance, content, addresses)
+
+
+def batch_of(sender: Sender, claim: Claim, campaign: Campaign, instance: str, content: Content, addresses: Mapping[int, str]) -> Batch:
+    """What the provider is to get: a function of the ledger alone, so that a repeat after a crash is the same to the byte."""
+    leave = f"{sender.settings.newsroom.base_url}/leave/{campaign.newsletter}/"
+    token = leave_token_sealer(sender.leave_key, campaign.newsletter, campaign.due_at)
+    return Batch(
+        key=batches.provider_key(instance, claim.key, claim.generation),
+        campaign=f"{instance}-{campaign.id}",
+        content=content,
+        recipients=tuple(Recipient(subscriber_id=one, address=addresses[one], unsubscribe_url=leave + token(one)) for one in claim.members),
     )
-    batch_key = batches.provider_key(instance, key, claim.generation)
-    return claim, campaign, Batch(key=batch_key, campaign=f"{instance}-{campaign.id}", content=content, recipients=recipients)
 
 
-def _intend(sender: Sender, claim: Claim) -> float | None:
+def release(sender: Sender, claim: Claim, *, detail: str = "") -> None:
+    """Gives a claimed batch back: no byte has left."""
+    with transaction(sender.engine) as connection:
+        batches.move(connection, claim, BatchCause.RELEASE, lease_until=None, detail=detail)
+
+
+def _intend(sender: Sender, claim: Claim, call: Call) -> float | None:
     """Second commit, the last before the first byte leaves; gives the monotonic second of the intent.
 
     None: the campaign is not to be sent now (the batch is given back), or another worker holds the batch.
     """
     with transaction(sender.engine) as connection:
-        if batches.intend(connection, claim, sender.provider.name, sender.clock(), CALL_LEASE):
+        if batches.intend(connection, claim, sender.provider.name, call.digest, sender.clock(), CALL_LEASE):
             return sender.monotonic()
         batches.move(connection, claim, BatchCause.RELEASE, lease_until=None)
     return None
 
 
-def _record(sender: Sender, claim: Claim, settlement: Settlement) -> None:
+def record(sender: Sender, claim: Claim, settlement: Settlement) -> None:
     """Third commit: what the provider said. An answer in hand is worth waiting for: without it the batch is in doubt.
 
     Tries again for about a minute when the disk is full or the database is away, then raises DatabaseFault or DiskFault.
@@ -148,7 +163,8 @@ def _may_split(sender: Sender, claim: Claim) -> bool:
         return batches.may_split(connection, claim.key.campaign_id)
 
 
-def _hold(sender: Sender, campaign: Campaign, error: BriefingError) -> None:
+def hold(sender: Sender, campaign: Campaign, error: BriefingError) -> None:
+    """Stops a campaign until an editor has mended what stopped it."""
     with transaction(sender.engine) as connection:
         campaigns.move(
             connection, campaign.id, CampaignCause.HOLD, CampaignState.HELD, reason=f"{error.message}. {error.hint}".rstrip(". ")

@@ -3,6 +3,7 @@ instance of the contract suite in tests/contract/."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,10 +24,28 @@ class Capabilities:
     idempotency_window_s: int | None
     #: Seconds for which a repeated key returns the first answer; None: a repeat is a second mailing.
     lookup: bool
-    #: A batch can be searched for by our own key.
+    #: A batch can be searched for by our own key (``Searchable``).
+    call_limit_s: float
+    #: After so long no byte of a call leaves any more.
+    lookup_settles_s: int | None
+    #: Seconds after which the search shows everything that was taken, by the provider's own word; None: it gives none.
     signed_webhooks: bool
     tracking_switch: bool
     #: Opens and clicks can be switched off on every message.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A batch in the provider's own form, before it leaves. The same batch gives the same bytes, today and after a crash."""
+
+    batch: Batch
+    body: bytes
+    content_type: str = ""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the body: what is repeated under one idempotency key must be this again, byte for byte."""
+        return hashlib.sha256(self.body).hexdigest()
 
 
 class Provider(Protocol):
@@ -35,16 +54,35 @@ class Provider(Protocol):
     name: str
     capabilities: Capabilities
 
-    def send(self, batch: Batch) -> Sequence[Outcome]:
-        """Hands over one batch; one Outcome a recipient, in the batch's order.
+    def compose(self, batch: Batch) -> Call:
+        """Puts one batch into the provider's form. ValueError when it asks for what the provider cannot express."""
+        ...
+
+    def submit(self, call: Call) -> Sequence[Outcome]:
+        """Hands over one call; one Outcome a recipient, in the batch's order.
 
         Whatever the provider or the network does becomes an Outcome. Exceptions say that certainly nobody was mailed and
         that no other batch would fare better: CredentialsRefused on 401 or 403; ProviderFault when what answers is not
-        this provider; DiskFault when a local one cannot write; ValueError, before any byte leaves, when the batch asks
-        for what the provider cannot express.
+        this provider; DiskFault when a local one cannot write.
         """
         ...
 
+    def send(self, batch: Batch) -> Sequence[Outcome]:
+        """Both in one, for what has no ledger: test mail."""
+        return self.submit(self.compose(batch))
+
     def close(self) -> None:
         """Lets go of connections."""
+        ...
+
+
+class Searchable(Protocol):
+    """What a provider offers besides when its capabilities say ``lookup``."""
+
+    def lookup(self, batch: Batch) -> Sequence[str | None]:
+        """For each recipient the receipt under which the provider has the message of this batch key, or None.
+
+        None says only that the search does not show it: a search may lag behind what was taken, so whoever asks decides
+        when absence is believed. Raises BriefingError when the provider cannot be asked now.
+        """
         ...

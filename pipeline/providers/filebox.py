@@ -12,7 +12,7 @@ from pipeline.clock import Clock
 from pipeline.core.message import Accepted, Batch, Outcome, Recipient, TryLater
 from pipeline.core.mime import compose
 from pipeline.errors import DiskFault
-from pipeline.providers.base import Capabilities
+from pipeline.providers.base import Call, Capabilities, Provider
 from pipeline.providers.guard import check_batch
 
 CAPABILITIES = Capabilities(
@@ -22,6 +22,8 @@ CAPABILITIES = Capabilities(
     # A repeat writes the same file names again, whenever it comes.
     idempotency_window_s=100 * 365 * 86_400,
     lookup=False,
+    call_limit_s=60,
+    lookup_settles_s=None,
     signed_webhooks=False,
     tracking_switch=True,
 )
@@ -29,7 +31,7 @@ CAPABILITIES = Capabilities(
 _RETRY_S = 60.0
 
 
-class Filebox:
+class Filebox(Provider):
     """A provider adapter whose mailbox is a folder: ``<batch key>-<subscriber id>.eml``, each written whole or not at all."""
 
     name = "filebox"
@@ -44,9 +46,15 @@ class Filebox:
     def __repr__(self) -> str:
         return f"Filebox(directory={str(self._directory)!r})"
 
-    def send(self, batch: Batch) -> Sequence[Outcome]:
-        """Writes the batch. A full or closed disk gives DiskFault when nothing was written yet, else TryLater for the rest."""
+    def compose(self, batch: Batch) -> Call:
+        """The body is what all the files share; each is composed as it is written."""
         check_batch(batch, self.capabilities)
+        shared = (batch.content.subject, batch.content.html, batch.content.text, *(one.address for one in batch.recipients))
+        return Call(batch=batch, body="\0".join(shared).encode())
+
+    def submit(self, call: Call) -> Sequence[Outcome]:
+        """Writes the batch. A full or closed disk gives DiskFault when nothing was written yet, else TryLater for the rest."""
+        batch = call.batch
         outcomes: list[Outcome] = []
         try:
             self._directory.mkdir(parents=True, exist_ok=True)

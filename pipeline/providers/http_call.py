@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 _ANSWER_LIMIT = 256 * 1024
+_PIECE = 128 * 1024
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # Raised before the first byte of a request leaves. After any other transport error the request may have arrived.
 _NOTHING_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.LocalProtocolError)
@@ -56,19 +58,29 @@ class HttpCaller:
             trust_env=parts.hostname not in _LOOPBACK,  # a proxy is for the outside
         )
 
-    def post(self, path: str, *, content: bytes, content_type: str) -> Answer:
-        """Posts the bytes and gives the answer whatever its status. Raises NotSent or InDoubt."""
-        return _within(self._timeout_s, lambda: self._post(path, content, content_type))
+    def post(self, path: str, *, content: bytes, content_type: str, headers: Mapping[str, str] | None = None) -> Answer:
+        """Posts the bytes and gives the answer whatever its status. Raises NotSent or InDoubt.
+
+        No byte leaves later than ``timeout_s`` after the call, also when the machine stood still meanwhile.
+        """
+        until = time.monotonic() + self._timeout_s
+        fields = {"content-type": content_type, "content-length": str(len(content)), **(headers or {})}
+        return _within(self._timeout_s, lambda: self._ask("POST", path, _pieces(content, until), fields))
+
+    def get(self, path: str) -> Answer:
+        """Reads something that changes nothing, and gives the answer whatever its status. Raises NotSent or InDoubt."""
+        return _within(self._timeout_s, lambda: self._ask("GET", path, None, {}))
 
     def close(self) -> None:
         """Closes the connections."""
         self._client.close()
 
-    def _post(self, path: str, content: bytes, content_type: str) -> Answer:
+    def _ask(self, method: str, path: str, content: Iterator[bytes] | None, headers: Mapping[str, str]) -> Answer:
         try:
-            headers = {"content-type": content_type}
-            with self._client.stream("POST", self._base_url + path, content=content, headers=headers) as response:
+            with self._client.stream(method, self._base_url + path, content=content, headers=headers) as response:
                 body = _read(response)
+        except _TooLate:
+            raise InDoubt(f"the call to {self.host} was given up half-way: its time was over") from None
         except _NOTHING_LEFT as error:
             raise NotSent(f"cannot reach {self.host} ({type(error).__name__})") from None
         except httpx.HTTPError as error:
@@ -76,6 +88,18 @@ class HttpCaller:
             raise InDoubt(f"the connection to {self.host} failed after the request had begun ({type(error).__name__})") from None
         found = response.headers
         return Answer(response.status_code, found.get("content-type", ""), found.get("retry-after", ""), body)
+
+
+class _TooLate(Exception):
+    """The time of a call ran out while its body was leaving."""
+
+
+def _pieces(content: bytes, until: float) -> Iterator[bytes]:
+    """The body in pieces, none of which leaves after its time: a machine that wakes from a freeze must not finish an old call."""
+    for start in range(0, len(content) or 1, _PIECE):
+        if time.monotonic() > until:
+            raise _TooLate
+        yield content[start : start + _PIECE]
 
 
 def _read(response: httpx.Response) -> str:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from urllib.parse import quote
+from dataclasses import replace
+from urllib.parse import quote, urlencode
 
 from pipeline.clock import Clock
+from pipeline.core.address import address_key
 from pipeline.core.headers import list_headers, mailbox, single_line
 from pipeline.core.message import Accepted, Batch, Outcome, Refused, RejectReason, TryLater, Unknown
 from pipeline.errors import CredentialsRefused, ProviderFault
-from pipeline.providers.base import Capabilities
+from pipeline.providers.base import Call, Capabilities, Provider
 from pipeline.providers.guard import check_batch
 from pipeline.providers.http_call import Answer, HttpCaller, InDoubt, NotSent
 from pipeline.providers.mailgun_answers import recipients_named, wait_seconds, without_addresses
@@ -29,7 +31,10 @@ CAPABILITIES = Capabilities(
     payload_limit=25_000_000,
     per_recipient_headers=True,
     idempotency_window_s=None,
-    lookup=False,
+    lookup=True,
+    call_limit_s=60,
+    # "Event Polling" in the documentation: after half an hour the events of a time are complete.
+    lookup_settles_s=1800,
     signed_webhooks=True,
     tracking_switch=True,
 )
@@ -40,7 +45,7 @@ _DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9
 _VARIABLE = re.compile(r"%(?:recipient(?:\.[^%]*)?|(?:tag_|mailing_list_)?unsubscribe_(?:url|email))%|%recipient\.", re.IGNORECASE)
 
 
-class Mailgun:
+class Mailgun(Provider):
     """A provider adapter (``providers.base.Provider``) for Mailgun; ``name`` decides which settings its errors point at."""
 
     def __init__(self, *, api_key: str, domain: str, base_url: str, now: Clock, timeout_s: float = 60, name: str = "mailgun") -> None:
@@ -48,7 +53,7 @@ class Mailgun:
         if not _DOMAIN.fullmatch(domain):
             raise ValueError("domain is not a domain name")
         self.name = name
-        self.capabilities = CAPABILITIES
+        self.capabilities = replace(CAPABILITIES, call_limit_s=timeout_s)
         self._domain = domain.lower()
         self._now = now
         self._caller = HttpCaller(base_url=base_url, username="api", password=api_key, timeout_s=timeout_s)
@@ -56,25 +61,61 @@ class Mailgun:
     def __repr__(self) -> str:  # no key
         return f"{type(self).__name__}(name={self.name!r}, domain={self._domain!r}, host={self._caller.host!r})"
 
-    def send(self, batch: Batch) -> Sequence[Outcome]:
-        """Hands over one batch in one call.
+    def compose(self, batch: Batch) -> Call:
+        """One form for the whole batch."""
+        check_batch(batch, self.capabilities)
+        if not batch.recipients:
+            return Call(batch=batch, body=b"")
+        content_type, body = form_data(message_fields(batch, self._domain))
+        if len(body) > self.capabilities.payload_limit:
+            raise ValueError(f"the call would be {len(body)} bytes; {self.name} takes {self.capabilities.payload_limit}")
+        return Call(batch=batch, body=body, content_type=content_type)
+
+    def submit(self, call: Call) -> Sequence[Outcome]:
+        """Posts the form.
 
         Besides what the protocol says, raises ProviderFault when what answers is certainly not a mail interface: no mail
         was taken then, and no other batch can do better.
         """
-        check_batch(batch, self.capabilities)
+        batch = call.batch
         if not batch.recipients:
             return ()
-        content_type, body = form_data(message_fields(batch, self._domain))
-        if len(body) > self.capabilities.payload_limit:
-            raise ValueError(f"the call would be {len(body)} bytes; {self.name} takes {self.capabilities.payload_limit}")
         try:
-            answer = self._caller.post(f"/v3/{quote(self._domain)}/messages", content=body, content_type=content_type)
+            answer = self._caller.post(f"/v3/{quote(self._domain)}/messages", content=call.body, content_type=call.content_type)
         except NotSent as error:
             return (TryLater(_RETRY_S, str(error)),) * len(batch.recipients)
         except InDoubt as error:
             return (Unknown(str(error)),) * len(batch.recipients)
         return self._outcomes(batch, answer)
+
+    def lookup(self, batch: Batch) -> Sequence[str | None]:
+        """Reads the ``accepted`` events of the batch's Message-Id, page by page (GET /v3/{domain}/events)."""
+        message_id = f"{batch.key}@{self._domain}"
+        query = urlencode({"event": "accepted", "message-id": message_id, "limit": 300})
+        path, there = f"/v3/{quote(self._domain)}/events?{query}", set[str]()
+        for _ in range(2 + self.capabilities.batch_size // 100):
+            items, path = self._page(path)
+            there.update(address_key(str(item.get("recipient", ""))) for item in items)
+            if not items or not path:
+                break
+        return [message_id if address_key(one.address) in there else None for one in batch.recipients]
+
+    def _page(self, path: str) -> tuple[list[dict[str, object]], str]:
+        """One page of events and the path of the next. Raises ProviderFault, CredentialsRefused."""
+        try:
+            answer = self._caller.get(path)
+        except (NotSent, InDoubt) as error:
+            raise ProviderFault(f"{self.name} cannot be asked: {error}", hint="It is asked again by itself.") from None
+        if answer.status in (401, 403):
+            raise self._credentials_refused(f"{self.name} answered {answer.status} to a search")
+        try:
+            document = json.loads(answer.body)
+            items, following = list(document["items"]), str(document.get("paging", {}).get("next", ""))
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise ProviderFault(f"{self.name} answered {answer.status} to a search, without a list of events") from None
+        # The address of the next page is theirs; only its path is followed, so that our key goes to no other host.
+        _, found, path = following.partition("/v3/")
+        return items, f"/v3/{path}" if found else ""
 
     def close(self) -> None:
         """Lets go of connections."""

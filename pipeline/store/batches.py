@@ -76,11 +76,11 @@ def ready(connection: Connection, now: datetime, limit: int) -> list[BatchKey]:
     return [BatchKey(row.campaign_id, row.no) for row in connection.execute(query)]
 
 
-def _at(key: BatchKey) -> ColumnElement[bool]:
+def at(key: BatchKey) -> ColumnElement[bool]:
     return (t.c.campaign_id == key.campaign_id) & (t.c.no == key.no)
 
 
-def _sending(campaign_id: int) -> ColumnElement[bool]:
+def being_sent(campaign_id: int) -> ColumnElement[bool]:
     """The campaign is being sent. FOR SHARE (PostgreSQL): a pause that commits first is seen, one that comes later waits."""
     return (
         select(campaign.c.id)
@@ -94,19 +94,13 @@ def claim(connection: Connection, key: BatchKey, now: datetime, lease: timedelta
     """Takes a planned batch in hand, or None. Nothing has been sent when the lease runs out in this state."""
     row = connection.execute(
         update(t)
-        .where(_at(key), t.c.state.in_(batch_sources(BatchCause.CLAIM)), t.c.not_before <= now, _sending(key.campaign_id))
+        .where(at(key), t.c.state.in_(batch_sources(BatchCause.CLAIM)), t.c.not_before <= now, being_sent(key.campaign_id))
         .values(state=BatchState.CLAIMED, fence=t.c.fence + 1, lease_until=now + lease)
         .returning(t.c.generation, t.c.fence, t.c.members)
     ).first()
     if row is None:
         return None
-    gone = set(
-        connection.execute(
-            select(exception.c.subscriber_id).where(exception.c.campaign_id == key.campaign_id, exception.c.batch_no == key.no)
-        ).scalars()
-    )
-    members = tuple(member for member in unpack_members(row.members) if member not in gone)
-    return Claim(key=key, generation=row.generation, fence=row.fence, members=members)
+    return Claim(key=key, generation=row.generation, fence=row.fence, members=in_it(connection, key, row.members))
 
 
 def except_suppressed(connection: Connection, claim: Claim, subscriber_ids: Sequence[int], now: datetime) -> Claim:
@@ -120,7 +114,7 @@ def except_suppressed(connection: Connection, claim: Claim, subscriber_ids: Sequ
             for one in subscriber_ids
         ],
     )
-    connection.execute(update(t).where(_at(claim.key), t.c.fence == claim.fence).values(suppressed=t.c.suppressed + len(subscriber_ids)))
+    connection.execute(update(t).where(at(claim.key), t.c.fence == claim.fence).values(suppressed=t.c.suppressed + len(subscriber_ids)))
     gone = set(subscriber_ids)
     return Claim(key=claim.key, generation=claim.generation, fence=claim.fence, members=tuple(m for m in claim.members if m not in gone))
 
@@ -129,15 +123,16 @@ def move(connection: Connection, claim: Claim, cause: BatchCause, **values: Any)
     """One guarded move of a batch in hand. False: another one moved it, or the cause does nothing in its state."""
     target = {to for (_, c), to in BATCH.items() if c is cause and not isinstance(to, Impossible)}
     assert len(target) == 1, cause
-    guard = [_at(claim.key), t.c.fence == claim.fence, t.c.generation == claim.generation, t.c.state.in_(batch_sources(cause))]
+    guard = [at(claim.key), t.c.fence == claim.fence, t.c.generation == claim.generation, t.c.state.in_(batch_sources(cause))]
     if cause is BatchCause.INTEND:
-        guard.append(_sending(claim.key.campaign_id))
+        guard.append(being_sent(claim.key.campaign_id))
     return connection.execute(update(t).where(*guard).values(state=target.pop(), **values)).rowcount == 1
 
 
-def intend(connection: Connection, claim: Claim, provider: str, now: datetime, lease: timedelta) -> bool:
-    """Records that a call is about to leave: the last commit before the first byte."""
-    return move(connection, claim, BatchCause.INTEND, attempts=t.c.attempts + 1, provider=provider, lease_until=now + lease)
+def intend(connection: Connection, claim: Claim, provider: str, digest: str, now: datetime, lease: timedelta) -> bool:
+    """Records that a call with this body is about to leave: the last commit before the first byte."""
+    called = {"attempts": t.c.attempts + 1, "provider": provider, "body_digest": digest, "intended_at": now}
+    return move(connection, claim, BatchCause.INTEND, lease_until=now + lease, **called)
 
 
 def record(connection: Connection, claim: Claim, settlement: Settlement, now: datetime) -> bool:
@@ -227,16 +222,11 @@ def cancel_open(connection: Connection, campaign_id: int) -> int:
     return sum(row[0] for row in rows)
 
 
-def resolve(connection: Connection, key: BatchKey, cause: BatchCause, *, detail: str, now: datetime) -> bool:
-    """A person's word about a batch in doubt: it was accepted, is to be sent again (a new generation), or is dropped."""
-    values: dict[str, Any] = {"detail": detail, "lease_until": None}
-    if cause is BatchCause.ACCEPT:
-        values |= {"state": BatchState.ACCEPTED, "accepted_at": now}
-    elif cause is BatchCause.RESEND:
-        values |= {"state": BatchState.PLANNED, "generation": t.c.generation + 1, "not_before": now}
-    else:
-        values |= {"state": BatchState.CANCELLED}
-    return connection.execute(update(t).where(_at(key), t.c.state == BatchState.IN_DOUBT).values(**values)).rowcount == 1
+def in_it(connection: Connection, key: BatchKey, members: bytes) -> tuple[int, ...]:
+    """The members of a batch less those who do not share its fate."""
+    out = select(exception.c.subscriber_id).where(exception.c.campaign_id == key.campaign_id, exception.c.batch_no == key.no)
+    gone = set(connection.execute(out).scalars())
+    return tuple(member for member in unpack_members(members) if member not in gone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

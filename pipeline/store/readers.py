@@ -109,7 +109,9 @@ def audience(connection: Connection, newsletter: str) -> list[int]:
 
 
 def mailable(connection: Connection, vault: Vault, newsletter: str, ids: Sequence[int]) -> dict[int, str]:
-    """Addresses of those ids that may still be mailed: the check at the moment of the claim."""
+    """Addresses of those ascending ids that may still be mailed: the check at the moment of the claim."""
+    if not ids:
+        return {}
     barred = (
         select(suppression.c.address_index)
         .where(suppression.c.address_index == subscriber.c.address_index, suppression.c.newsletter.in_((newsletter, ALL)))
@@ -118,9 +120,18 @@ def mailable(connection: Connection, vault: Vault, newsletter: str, ids: Sequenc
     query = (
         select(subscriber.c.id, subscriber.c.address)
         .join(subscription, subscription.c.subscriber_id == subscriber.c.id)
-        .where(subscriber.c.id.in_(ids), subscription.c.newsletter == newsletter, subscription.c.state == "confirmed", ~barred)
+        # A run of the index instead of a thousand look-ups; the few of the newsletter in between that joined later are passed over.
+        .where(subscription.c.subscriber_id.between(ids[0], ids[-1]), subscription.c.newsletter == newsletter)
+        .where(subscription.c.state == "confirmed", ~barred)
     )
-    return {row.id: vault.open(bytes(row.address)) for row in connection.execute(query)}
+    wanted, opened = set(ids), vault.open
+    return {id: opened(bytes(address)) for id, address in connection.execute(query).all() if id in wanted}
+
+
+def addresses_of(connection: Connection, vault: Vault, ids: Sequence[int]) -> dict[int, str]:
+    """The addresses of those ids, whether they may still be mailed or not: to repeat or look up a call that was made."""
+    rows = connection.execute(select(subscriber.c.id, subscriber.c.address).where(subscriber.c.id.in_(ids)))
+    return {row.id: vault.open(bytes(row.address)) for row in rows}
 
 
 def find(connection: Connection, vault: Vault, address: str) -> int | None:

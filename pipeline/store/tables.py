@@ -199,6 +199,12 @@ batch = Table(
     Column("state", String(16), nullable=False),
     Column("generation", Integer, nullable=False, server_default=text("1")),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("intended_at", UTCDateTime),
+    #: When the first call of this generation was about to leave: the clock of an idempotency key starts here.
+    Column("body_digest", String(64)),
+    #: SHA-256 of what that call carried.
+    Column("looks", Integer, nullable=False, server_default=text("0")),
+    #: How many times in a row the provider's search was believed when it did not show the batch.
     Column("fence", Integer, nullable=False, server_default=text("0")),
     Column("lease_until", UTCDateTime),
     Column("not_before", UTCDateTime, nullable=False),
@@ -216,6 +222,8 @@ batch = Table(
 )
 Index("ix_batch_members", batch.c.campaign_id, batch.c.first_id)
 _OPEN = "state IN ('planned', 'claimed', 'submitting')"
+_DOUBT = "state = 'in_doubt'"
+Index("ix_batch_doubt", batch.c.state, batch.c.not_before, sqlite_where=text(_DOUBT), postgresql_where=text(_DOUBT))
 Index("ix_batch_open", batch.c.state, batch.c.not_before, sqlite_where=text(_OPEN), postgresql_where=text(_OPEN))
 
 #: The provider's ids for an accepted batch: one line if it gives one for all, else one a member in order. Insert-only.

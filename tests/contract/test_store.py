@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, func, insert, inspect, select
 from pipeline.core.campaign import BatchCause, BatchState, CampaignCause, CampaignState
 from pipeline.core.message import Refused, RejectReason
 from pipeline.core.settlement import Settlement
-from pipeline.store import batches, campaigns, readers
+from pipeline.store import batches, campaigns, doubts, readers
 from pipeline.store.addresses import Vault
 from pipeline.store.batches import BatchKey, Claim
 from pipeline.store.engine import reading, transaction
@@ -78,7 +78,7 @@ def take(engine: Engine, key: BatchKey, now: datetime) -> Claim:
     with transaction(engine) as connection:
         claim = batches.claim(connection, key, now, LEASE)
         assert claim is not None
-        assert batches.intend(connection, claim, "test", now, LEASE)
+        assert batches.intend(connection, claim, "test", "0" * 64, now, LEASE)
     return claim
 
 
@@ -147,7 +147,7 @@ def test_a_zombie_cannot_intend_on_an_old_claim(engine: Engine, clock: SetClock)
         assert batches.sweep(connection, clock()) == (1, 0)
     take(engine, key, clock())
     with transaction(engine) as connection:
-        assert not batches.intend(connection, zombie, "test", clock(), LEASE)
+        assert not batches.intend(connection, zombie, "test", "0" * 64, clock(), LEASE)
 
 
 def test_a_call_whose_worker_died_is_in_doubt_and_stays_so(engine: Engine, clock: SetClock) -> None:
@@ -169,7 +169,7 @@ def test_a_late_answer_settles_the_doubt_but_not_a_newer_generation(engine: Engi
     with transaction(engine) as connection:
         batches.sweep(connection, clock())
         assert batches.record(connection, claims[0], ACCEPTED, clock())
-        assert batches.resolve(connection, second, BatchCause.RESEND, detail="said so", now=clock())
+        assert doubts.resolve(connection, second, BatchCause.RESEND, detail="said so", now=clock())
         assert not batches.record(connection, claims[1], ACCEPTED, clock())
     assert state(engine, first) == BatchState.ACCEPTED
     assert state(engine, second) == BatchState.PLANNED
@@ -182,7 +182,7 @@ def test_after_a_pause_commits_no_intent_succeeds(engine: Engine, clock: SetCloc
         assert claim is not None
         assert campaigns.move(connection, id, CampaignCause.PAUSE, CampaignState.PAUSED)
     with transaction(engine) as connection:
-        assert not batches.intend(connection, claim, "test", clock(), LEASE)
+        assert not batches.intend(connection, claim, "test", "0" * 64, clock(), LEASE)
         assert batches.claim(connection, BatchKey(id, 2), clock(), LEASE) is None
         assert batches.ready(connection, clock(), 10) == []
 
@@ -241,7 +241,7 @@ def test_who_left_after_the_plan_is_not_mailed_and_is_counted(engine: Engine, cl
         addresses = readers.mailable(connection, VAULT, "weekly", claim.members)
         claim = batches.except_suppressed(connection, claim, [m for m in claim.members if m not in addresses], clock())
         assert len(claim.members) == 8
-        assert batches.intend(connection, claim, "test", clock(), LEASE)
+        assert batches.intend(connection, claim, "test", "0" * 64, clock(), LEASE)
         assert batches.record(connection, claim, ACCEPTED, clock())
         tally = campaigns.tally(connection, id)
     assert (tally.sent, tally.suppressed, tally.total) == (8, 2, 10)

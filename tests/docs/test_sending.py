@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.core.campaign import BATCH, CAMPAIGN, BatchCause, BatchState, CampaignCause, CampaignState, Impossible, Tally
 from pipeline.dispatch.local import LocalDispatcher
+from pipeline.flow import doubts
 from pipeline.flow.delivery import CALL_LEASE, CLAIM_LEASE, FROZEN_S
 from pipeline.settings import Lateness
 from pipeline.worker import SWEEP_S, TICK_S
@@ -57,14 +58,16 @@ def test_the_figures_are_those_of_the_code() -> None:
     assert CLAIM_LEASE.total_seconds() == 60
     assert CALL_LEASE.total_seconds() == 150
     assert FROZEN_S == 0.2
-    assert (TICK_S, SWEEP_S) == (1, 10)
+    assert doubts.LOOK_AGAIN.total_seconds() == 5
+    assert doubts.LOOKS_NEEDED == 2
+    assert (TICK_S, SWEEP_S) == (1, 2)
     assert LocalDispatcher()._threads == 4  # "four at a time"
     assert (Lateness().not_after.total_seconds(), Lateness().if_late) == (7200, "hold")
     for figure in (
         "60 seconds for a claim, 150 for a call",
         "0.2 seconds",
         "every second",
-        "every 10 seconds",
+        "every two seconds",
         "four at a time",
         "two hours",
     ):

@@ -20,6 +20,7 @@ from pipeline.core.token import NOBODY, open_leave_token
 from pipeline.errors import ConfigurationError, Refusal, UsageError
 from pipeline.flow import drafts, editions, proofs, readers, rendering, suppressions
 from pipeline.flow.proofs import Fate
+from pipeline.providers.base import Call, Provider
 from pipeline.providers.sandbox.store import Mail
 from tests.conftest import SetClock
 from tests.flow.conftest import ISSUE, NEWSLETTER, Office
@@ -165,13 +166,16 @@ def test_who_is_suppressed_stays_so(desk: Office) -> None:
 
 
 def test_each_address_has_an_outcome_of_its_own(desk: Office) -> None:
-    class Choosy:
+    class Choosy(Provider):
         name, capabilities = "choosy", desk.sender.provider.capabilities
 
-        def send(self, batch: Batch) -> tuple[Outcome, ...]:
-            if batch.recipients[0].address.startswith("proof"):
+        def compose(self, batch: Batch) -> Call:
+            return desk.sender.provider.compose(batch)
+
+        def submit(self, call: Call) -> tuple[Outcome, ...]:
+            if call.batch.recipients[0].address.startswith("proof"):
                 return (Refused(RejectReason.INVALID),)
-            return tuple(desk.sender.provider.send(batch))
+            return tuple(desk.sender.provider.submit(call))
 
         def close(self) -> None:
             pass

@@ -16,7 +16,7 @@ from pipeline.core.campaign import CampaignState
 from pipeline.core.message import Accepted, Batch, Outcome, Refused, RejectReason
 from pipeline.errors import CredentialsRefused, Refusal
 from pipeline.flow import campaigns, delivery, readers, suppressions
-from pipeline.providers.base import Capabilities
+from pipeline.providers.base import Call, Capabilities, Provider
 from pipeline.store import batches
 from pipeline.store.batches import BatchKey
 from pipeline.store.engine import open_engine, transaction
@@ -164,27 +164,31 @@ def test_a_worker_that_died_in_the_call_leaves_a_doubt(open_office: Open) -> Non
     with transaction(office.sender.engine) as connection:
         claim = batches.claim(connection, BatchKey(id, 1), office.clock(), timedelta(seconds=60))
         assert claim is not None
-        batches.intend(connection, claim, "sandbox", office.clock(), timedelta(seconds=150))
+        batches.intend(connection, claim, "sandbox", "0" * 64, office.clock(), timedelta(seconds=150))
         batches.expire_leases(connection, office.clock())
     delivery.sweep(office.sender)
     assert office.status(id).tally.in_doubt == 1000
     assert office.deliver_ready() == 0
 
 
-class Choosy:
+class Choosy(Provider):
     """A provider that refuses a whole call for one address it does not name, as Mailgun may."""
 
     name = "choosy"
     capabilities = Capabilities(
-        batch_size=1000, payload_limit=10**7, per_recipient_headers=True, idempotency_window_s=None, lookup=False, signed_webhooks=False,
-        tracking_switch=True,
+        batch_size=1000, payload_limit=10**7, per_recipient_headers=True, idempotency_window_s=None, lookup=False,
+        call_limit_s=60, lookup_settles_s=None, signed_webhooks=False, tracking_switch=True,
     )  # fmt: skip
 
     def __init__(self, *bad: int) -> None:
         self.bad, self.mailed, self.calls = {f"reader{number}@example.org" for number in bad}, Counter[str](), 0
 
-    def send(self, batch: Batch) -> Sequence[Outcome]:
+    def compose(self, batch: Batch) -> Call:
+        return Call(batch=batch, body=b"")
+
+    def submit(self, call: Call) -> Sequence[Outcome]:
         self.calls += 1
+        batch = call.batch
         addresses = [one.address for one in batch.recipients]
         if not self.bad.isdisjoint(addresses) or "everyone" in self.bad:
             return [Refused(RejectReason.OTHER, "a parameter is not valid")] * len(addresses)
@@ -235,13 +239,16 @@ def test_an_answer_is_kept_until_the_database_takes_it(open_office: Open, monkey
     holder = sqlite3.connect(office.sender.settings.var / "briefing.db", isolation_level=None, check_same_thread=False)
     slept: list[float] = []
 
-    class Locking:
+    class Locking(Provider):
         """The real provider, and a lock taken by somebody else while its answer is under way."""
 
         name, capabilities = office.sender.provider.name, office.sender.provider.capabilities
 
-        def send(self, batch: Batch) -> Sequence[Outcome]:
-            outcomes = office.sender.provider.send(batch)
+        def compose(self, batch: Batch) -> Call:
+            return office.sender.provider.compose(batch)
+
+        def submit(self, call: Call) -> Sequence[Outcome]:
+            outcomes = office.sender.provider.submit(call)
             holder.execute("BEGIN EXCLUSIVE")
             return outcomes
 

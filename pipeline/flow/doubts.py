@@ -1,0 +1,184 @@
+"""Batches in doubt: settled with the provider where it can answer, left to a person where it cannot (docs/sending.md).
+
+Never a blind repeat. A provider that keeps our key gives its first answer again; one that can be searched is believed when
+it shows the batch, and when it does not, only from behind a mark that shows that its search has caught up.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import cast
+
+from pipeline.core.campaign import BatchCause
+from pipeline.core.edition import content_of
+from pipeline.core.message import Accepted, Batch, TryLater
+from pipeline.core.settlement import Settlement, settle
+from pipeline.errors import BriefingError
+from pipeline.flow import delivery
+from pipeline.flow.context import Sender
+from pipeline.providers.base import Searchable
+from pipeline.store import campaigns, editions, readers
+from pipeline.store import doubts as rows
+from pipeline.store.batches import Claim
+from pipeline.store.campaigns import Campaign
+from pipeline.store.doubts import Doubt
+from pipeline.store.engine import reading, transaction
+
+log = logging.getLogger("pipeline.doubts")
+
+LOOK_AGAIN = timedelta(seconds=5)
+"""Between two looks at the provider's search, and between the two that must agree before absence is believed."""
+
+LOOKS_NEEDED = 2
+"""Looks behind the watermark, one after another, that did not show the batch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """What became of the batches in doubt that were looked at."""
+
+    settled: int = 0
+    waiting: int = 0
+    #: To be looked at again by the worker.
+    held: int = 0
+    #: For a person: the provider cannot tell.
+
+
+def reconcile(sender: Sender, campaign_id: int | None = None) -> Reconciled:
+    """Settles what can be settled now. With a campaign, all of its batches in doubt, otherwise those whose next look is due.
+
+    Safe beside other workers: every move is guarded, so a batch that somebody else settles meanwhile is left alone.
+    """
+    with reading(sender.engine) as connection:
+        found = rows.doubts(connection, sender.clock(), campaign_id=campaign_id)
+    counts = {"settled": 0, "waiting": 0, "held": 0}
+    for doubt in found:
+        counts[_settle(sender, doubt)] += 1
+    return Reconciled(**counts)
+
+
+def _settle(sender: Sender, doubt: Doubt) -> str:
+    """One batch; gives ``settled``, ``waiting`` or ``held``."""
+    provider, now = sender.provider, sender.clock()
+    if doubt.provider != provider.name:
+        return _hold(sender, doubt, f"it was handed to {doubt.provider}, and {provider.name} is configured now")
+    with reading(sender.engine) as connection:
+        campaign = campaigns.get(connection, doubt.key.campaign_id)
+        assert campaign is not None
+        batch = _batch_again(sender, campaign, doubt.claim)
+    window = provider.capabilities.idempotency_window_s
+    if window is not None and now - doubt.intended_at < timedelta(seconds=window) * 0.9 - delivery.CALL_LEASE:
+        return _repeat(sender, campaign, doubt, batch)
+    if provider.capabilities.lookup:
+        return _look(sender, doubt, batch)
+    return _hold(sender, doubt, f"{provider.name} cannot be asked about it")
+
+
+def _batch_again(sender: Sender, campaign: Campaign, claim: Claim) -> Batch:
+    """The batch as it was called: frozen members, also those who have left the list since."""
+    with reading(sender.engine) as connection:
+        content = content_of(editions.by_id(connection, campaign.edition_id).edition)
+        addresses = readers.addresses_of(connection, sender.vault, claim.members)
+        instance = campaigns.instance_name(connection)
+    here = replace(claim, members=tuple(one for one in claim.members if one in addresses))
+    return delivery.batch_of(sender, here, campaign, instance, content, addresses)
+
+
+def _repeat(sender: Sender, campaign: Campaign, doubt: Doubt, batch: Batch) -> str:
+    """The same bytes under the same key: the provider says again what it said first, or takes the batch now."""
+    try:
+        call = sender.provider.compose(batch)
+    except ValueError as error:
+        return _hold(sender, doubt, f"it cannot be composed again: {error}")
+    if call.digest != doubt.body_digest:
+        return _hold(sender, doubt, "what would be repeated is no longer what was sent: settings or readers have changed")
+    with transaction(sender.engine) as connection:
+        claim = rows.repeat(connection, doubt, sender.clock(), delivery.CALL_LEASE)
+    if claim is None:
+        return "waiting"  # the campaign stands still, or somebody else settled it
+    try:
+        settlement = delivery.submit(sender, claim, call)
+    except BriefingError as error:
+        delivery.record(sender, claim, Settlement(cause=BatchCause.DOUBT, detail=error.message))
+        delivery.hold(sender, campaign, error)
+        return "held"
+    if settlement.cause is BatchCause.POSTPONE:
+        # "Not now" is an answer to the repeat; it says nothing of the call before.
+        settlement = Settlement(cause=BatchCause.DOUBT, detail=settlement.detail)
+    delivery.record(sender, claim, settlement)
+    if settlement.cause is not BatchCause.DOUBT:
+        return "settled"
+    _wait(sender, doubt, looks=0, detail=settlement.detail)
+    return "waiting"
+
+
+def _look(sender: Sender, doubt: Doubt, batch: Batch) -> str:
+    """Asks the provider's search. What it shows is a fact; what it does not show is believed late and twice."""
+    provider = cast(Searchable, sender.provider)
+    try:
+        found = provider.lookup(batch)
+        absent = sum(receipt is None for receipt in found)
+        if absent and not _caught_up(sender, provider, doubt):
+            return _wait(sender, doubt, looks=0, detail=f"{absent} of {len(found)} not found at {doubt.provider} yet; looking again")
+    except BriefingError as error:
+        return _wait(sender, doubt, looks=0, detail=f"{doubt.provider} cannot be asked: {error.message}")
+    if absent and doubt.looks + 1 < LOOKS_NEEDED:
+        return _wait(
+            sender, doubt, looks=doubt.looks + 1, detail=f"{absent} of {len(found)} not found at {doubt.provider}; looking once more"
+        )
+    _write(sender, doubt, batch, found)
+    return "settled"
+
+
+def _write(sender: Sender, doubt: Doubt, batch: Batch, found: Sequence[str | None]) -> None:
+    detail = f"found at {doubt.provider}: {sum(one is not None for one in found)} of {len(found)}"
+    now = sender.clock()
+    if not any(found):
+        with transaction(sender.engine) as connection:
+            rows.resolve(connection, doubt.key, BatchCause.RESEND, detail=f"{doubt.provider} never took it", now=now)
+        log.warning("batch %s: in doubt, not at the provider: it is sent again", doubt.key)
+        return
+    outcomes = [TryLater(0.0, detail) if receipt is None else Accepted(receipt) for receipt in found]
+    members = tuple(one.subscriber_id for one in batch.recipients)
+    settlement = replace(settle(members, outcomes), detail=detail)
+    delivery.record(sender, doubt.claim, settlement)
+
+
+def _caught_up(sender: Sender, provider: Searchable, doubt: Doubt) -> bool:
+    """Whether the search shows everything up to the call in doubt: by the provider's own word, or because it shows a later one."""
+    capabilities = sender.provider.capabilities
+    arrived_by = _arrived_by(sender, doubt)
+    settles_s = capabilities.lookup_settles_s
+    if settles_s is not None and sender.clock() > arrived_by + timedelta(seconds=settles_s):
+        return True
+    with reading(sender.engine) as connection:
+        later = rows.accepted_after(connection, doubt.provider, arrived_by)
+        if later is None:
+            return False
+        key, generation, members = later
+        campaign = campaigns.get(connection, key.campaign_id)
+        assert campaign is not None
+    witness = Claim(key=key, generation=generation, fence=0, members=members)
+    return all(provider.lookup(_batch_again(sender, campaign, witness)))
+
+
+def _arrived_by(sender: Sender, doubt: Doubt) -> datetime:
+    """The latest moment at which a byte of the call could have left."""
+    return doubt.intended_at + timedelta(seconds=sender.provider.capabilities.call_limit_s)
+
+
+def _wait(sender: Sender, doubt: Doubt, *, looks: int, detail: str) -> str:
+    with transaction(sender.engine) as connection:
+        rows.look_again(connection, doubt, when=sender.clock() + LOOK_AGAIN, looks=looks, detail=detail)
+    return "waiting"
+
+
+def _hold(sender: Sender, doubt: Doubt, why: str) -> str:
+    """Nothing a machine may do: the batch waits for ``briefing resolve``."""
+    with transaction(sender.engine) as connection:
+        when = sender.clock() + timedelta(minutes=15)
+        rows.look_again(connection, doubt, when=when, looks=0, detail=f"{why}: it waits for a person")
+    return "held"

@@ -1,0 +1,100 @@
+"""Batches in doubt: found, taken in hand for a repeat, looked at again, resolved. The moves are those of core.campaign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from pipeline.core.campaign import BatchCause, BatchState, batch_sources
+from pipeline.store.batches import BatchKey, Claim, at, being_sent, in_it
+from pipeline.store.tables import batch as t
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """A batch of which we cannot tell whether the provider took it."""
+
+    key: BatchKey
+    generation: int
+    fence: int
+    members: tuple[int, ...]
+    #: As they were called: frozen until the doubt is settled.
+    provider: str
+    intended_at: datetime
+    body_digest: str
+    looks: int
+
+    @property
+    def claim(self) -> Claim:
+        """The batch in the form in which a result is recorded."""
+        return Claim(key=self.key, generation=self.generation, fence=self.fence, members=self.members)
+
+
+def doubts(connection: Connection, now: datetime, *, campaign_id: int | None = None, limit: int = 100) -> list[Doubt]:
+    """Batches in doubt whose next look is due; with a campaign, all of its, due or not."""
+    query = select(t).where(t.c.state == BatchState.IN_DOUBT, t.c.intended_at.is_not(None)).order_by(t.c.not_before).limit(limit)
+    query = query.where(t.c.not_before <= now) if campaign_id is None else query.where(t.c.campaign_id == campaign_id)
+    found = []
+    for row in connection.execute(query):
+        key = BatchKey(row.campaign_id, row.no)
+        found.append(
+            Doubt(
+                key=key,
+                generation=row.generation,
+                fence=row.fence,
+                members=in_it(connection, key, row.members),
+                provider=row.provider or "",
+                intended_at=row.intended_at,
+                body_digest=row.body_digest or "",
+                looks=row.looks,
+            )
+        )
+    return found
+
+
+def repeat(connection: Connection, doubt: Doubt, now: datetime, lease: timedelta) -> Claim | None:
+    """Takes a batch in doubt in hand to call once more with the same bytes under the same key; None when it is settled or held."""
+    fence = connection.execute(
+        update(t)
+        .where(at(doubt.key), t.c.generation == doubt.generation, t.c.state.in_(batch_sources(BatchCause.REPEAT)))
+        .where(t.c.body_digest == doubt.body_digest, being_sent(doubt.key.campaign_id))
+        .values(state=BatchState.SUBMITTING, fence=t.c.fence + 1, attempts=t.c.attempts + 1, lease_until=now + lease)
+        .returning(t.c.fence)
+    ).scalar()
+    return None if fence is None else Claim(key=doubt.key, generation=doubt.generation, fence=fence, members=doubt.members)
+
+
+def look_again(connection: Connection, doubt: Doubt, *, when: datetime, looks: int, detail: str) -> bool:
+    """Writes what a look at the provider found when it settled nothing, and when to look next."""
+    guard = (t.c.state == BatchState.IN_DOUBT) & (t.c.generation == doubt.generation)
+    return connection.execute(update(t).where(at(doubt.key), guard).values(not_before=when, looks=looks, detail=detail)).rowcount == 1
+
+
+def accepted_after(connection: Connection, provider: str, moment: datetime) -> tuple[BatchKey, int, tuple[int, ...]] | None:
+    """The latest batch that this provider accepted after a moment: key, generation, members. If its search shows that one,
+    it shows what came before."""
+    row = connection.execute(
+        select(t)
+        .where(t.c.state == BatchState.ACCEPTED, t.c.provider == provider, t.c.intended_at > moment)
+        .order_by(t.c.intended_at.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    key = BatchKey(row.campaign_id, row.no)
+    return key, row.generation, in_it(connection, key, row.members)
+
+
+def resolve(connection: Connection, key: BatchKey, cause: BatchCause, *, detail: str, now: datetime) -> bool:
+    """A person's word about a batch in doubt: it was accepted, is to be sent again (a new generation), or is dropped."""
+    values: dict[str, Any] = {"detail": detail, "lease_until": None}
+    if cause is BatchCause.ACCEPT:
+        values |= {"state": BatchState.ACCEPTED, "accepted_at": now}
+    elif cause is BatchCause.RESEND:
+        values |= {"state": BatchState.PLANNED, "generation": t.c.generation + 1, "not_before": now, "looks": 0}
+    else:
+        values |= {"state": BatchState.CANCELLED}
+    return connection.execute(update(t).where(at(key), t.c.state == BatchState.IN_DOUBT).values(**values)).rowcount == 1
