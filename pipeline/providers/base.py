@@ -4,10 +4,12 @@ instance of the contract suite in tests/contract/."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
+from pipeline.core.event import Event
 from pipeline.core.message import Batch, Outcome
 
 
@@ -85,4 +87,20 @@ class Searchable(Protocol):
         None says only that the search does not show it: a search may lag behind what was taken, so whoever asks decides
         when absence is believed. Raises BriefingError when the provider cannot be asked now.
         """
+        ...
+
+
+class Forged(Exception):
+    """A webhook call that the provider did not sign, or signed too long ago. The text holds nothing of the call."""
+
+
+class Listening(Protocol):
+    """What a provider offers besides when it sends news to ``POST /hooks/<provider>``."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+        """Makes sure that the provider sent this, lately. ``headers`` go by lower-case names. Raises Forged."""
+        ...
+
+    def parse(self, headers: Mapping[str, str], body: bytes) -> Sequence[Event]:
+        """The news in a verified call. ValueError when it is not what the provider documents; unknown kinds are ``other``."""
         ...
