@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -203,6 +203,28 @@ class Author(_Model):
     links: dict[str, BaseUrl] = {}
 
 
+class Warming(_Model):
+    """``[sending.warmup]``: a new sending domain's first days."""
+
+    start: date
+    readers_per_day: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+
+
+class Sending(_Model):
+    """``[sending]``: how fast mail may leave this newsroom, over all workers."""
+
+    calls_per_second: Annotated[float, Field(gt=0)] | None = None
+    readers_per_second: Annotated[float, Field(gt=0)] | None = None
+    readers_per_day: Annotated[int, Field(ge=1)] | None = None
+    batch_size: Annotated[int, Field(ge=1)] | None = None
+    #: Fewer readers a call than the provider takes.
+    domains: dict[str, Annotated[int, Field(ge=1)]] = {}
+    #: Readers a minute at one mail domain.
+    warmup: Warming | None = None
+    doubts_before_hold: Annotated[int, Field(ge=1)] = 5
+    #: So many calls of one campaign in doubt, one after another, hold it.
+
+
 class ProviderChoice(_Model):
     """Which provider sends, and every provider's settings as flat tables."""
 
@@ -228,6 +250,7 @@ class NewsroomSettings(_Model):
     staff: tuple[MailAddress, ...] = ()
     #: Who may get test mail.
     provider: ProviderChoice = ProviderChoice()
+    sending: Sending = Sending()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from pipeline.core.campaign import CAMPAIGN, BatchCause, CampaignCause, CampaignState, Impossible, Tally
 from pipeline.core.schedule import Lateness, WallTime, judge_lateness
 from pipeline.errors import BriefingError, DatabaseFault, Refusal, UsageError
-from pipeline.flow import archive, drafts, editions
+from pipeline.flow import archive, drafts, editions, limits
 from pipeline.flow.context import Sender, Station
 from pipeline.store import batches, campaigns, doubts, readers
 from pipeline.store import editions as edition_rows
@@ -134,7 +134,7 @@ def _launch(sender: Sender, one: Campaign, *, from_held: bool) -> bool:
             campaigns.move(connection, one.id, CampaignCause.HOLD, CampaignState.HELD, reason="nobody is subscribed to this newsletter")
             log.warning("campaign %d (%s): held: nobody is subscribed", one.id, one.issue_id)
             return False
-        count = batches.plan(connection, one.id, ids, sender.provider.capabilities.batch_size, now)
+        count = batches.plan(connection, one.id, ids, limits.batch_size(sender), now)
         campaigns.set_values(connection, one.id, audience=len(ids))
     log.info("campaign %d (%s): sending to %d readers in %d batches", one.id, one.issue_id, len(ids), count)
     publish_pending(sender)

@@ -6,12 +6,13 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 
-from pipeline.core.campaign import BatchCause, CampaignCause, CampaignState
+from pipeline.core.campaign import BatchCause, BatchState, CampaignCause, CampaignState
 from pipeline.core.edition import content_of
 from pipeline.core.message import Batch, Content, Recipient
 from pipeline.core.settlement import Settlement, settle
 from pipeline.core.token import leave_token_sealer
-from pipeline.errors import BriefingError, OutsideFault, Refusal
+from pipeline.errors import BriefingError, OutsideFault, ProviderFault, Refusal
+from pipeline.flow import limits
 from pipeline.flow.context import Sender
 from pipeline.providers.base import Call
 from pipeline.store import batches, campaigns, editions, readers
@@ -74,6 +75,18 @@ def deliver(sender: Sender, key: BatchKey) -> None:
         hold(sender, campaign, said)
         return
     record(sender, claim, settlement)
+    if settlement.cause is BatchCause.DOUBT:
+        _break_circuit(sender, campaign, settlement)
+
+
+def _break_circuit(sender: Sender, campaign: Campaign, settlement: Settlement) -> None:
+    """Holds a campaign whose calls end in doubt again and again: each more would be one more question."""
+    limit = sender.settings.newsroom.sending.doubts_before_hold
+    with reading(sender.engine) as connection:
+        doubtful = batches.last_called(connection, campaign.id, limit) == [BatchState.IN_DOUBT] * limit
+    if doubtful:
+        said = f"{limit} calls to {sender.provider.name}, one after another, ended in doubt: {settlement.detail}"
+        hold(sender, campaign, ProviderFault(said, hint="See whether the provider is well, then resume."))
 
 
 def submit(sender: Sender, claim: Claim, call: Call) -> Settlement:
@@ -104,9 +117,24 @@ def _claim(sender: Sender, key: BatchKey) -> tuple[Claim, Campaign, Batch] | Non
         if not claim.members:
             batches.move(connection, claim, BatchCause.ACCEPT, accepted_at=now, lease_until=None, detail="everyone in it had left")
             return None
+        crowded, until = limits.crowded(connection, sender, addresses)
+        claim = batches.put_off(connection, claim, crowded, until, now)
+        if not claim.members:
+            return None
+        admitted = limits.admit(connection, sender, len(claim.members))
+        if admitted.not_before is not None:
+            batches.move(
+                connection, claim, BatchCause.RELEASE, lease_until=None, not_before=admitted.not_before, detail=f"waits: {admitted.why}"
+            )
+            return None
         instance = campaigns.instance_name(connection)
         content = content_of(editions.by_id(connection, campaign.edition_id).edition)
-    return claim, campaign, batch_of(sender, claim, campaign, instance, content, addresses)
+    batch = batch_of(sender, claim, campaign, instance, content, addresses)
+    # Waiting comes before the intent: nobody can doubt a call that has not begun.
+    pause = (admitted.start - sender.clock()).total_seconds()
+    if pause > 0:
+        sender.sleep(pause)
+    return claim, campaign, batch
 
 
 def batch_of(sender: Sender, claim: Claim, campaign: Campaign, instance: str, content: Content, addresses: Mapping[int, str]) -> Batch:
@@ -147,7 +175,10 @@ def record(sender: Sender, claim: Claim, settlement: Settlement) -> None:
     for pause_s in (*RECORD_PAUSES_S, None):
         try:
             with transaction(sender.engine) as connection:
-                written = batches.record(connection, claim, settlement, sender.clock())
+                now = sender.clock()
+                written = batches.record(connection, claim, settlement, now)
+                if settlement.cause is BatchCause.POSTPONE and settlement.after_s:
+                    limits.back_off(connection, sender, now + timedelta(seconds=settlement.after_s))
             break
         except OutsideFault as error:
             log.error("batch %s: %s could not be recorded: %s", claim.key, settlement.cause, error.message)

@@ -17,7 +17,7 @@ from pipeline.core.edition import content_of
 from pipeline.core.message import Accepted, Batch, TryLater
 from pipeline.core.settlement import Settlement, settle
 from pipeline.errors import BriefingError
-from pipeline.flow import delivery
+from pipeline.flow import delivery, limits
 from pipeline.flow.context import Sender
 from pipeline.providers.base import Searchable
 from pipeline.store import campaigns, editions, readers
@@ -96,7 +96,8 @@ def _repeat(sender: Sender, campaign: Campaign, doubt: Doubt, batch: Batch) -> s
     if call.digest != doubt.body_digest:
         return _hold(sender, doubt, "what would be repeated is no longer what was sent: settings or readers have changed")
     with transaction(sender.engine) as connection:
-        claim = rows.repeat(connection, doubt, sender.clock(), delivery.CALL_LEASE)
+        soon = limits.admit(connection, sender, len(batch.recipients))
+        claim = None if soon.start > sender.clock() else rows.repeat(connection, doubt, sender.clock(), delivery.CALL_LEASE)
     if claim is None:
         return "waiting"  # the campaign stands still, or somebody else settled it
     try:

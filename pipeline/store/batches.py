@@ -119,6 +119,25 @@ def except_suppressed(connection: Connection, claim: Claim, subscriber_ids: Sequ
     return Claim(key=claim.key, generation=claim.generation, fence=claim.fence, members=tuple(m for m in claim.members if m not in gone))
 
 
+def put_off(connection: Connection, claim: Claim, members: Sequence[int], until: datetime, now: datetime) -> Claim:
+    """Moves some readers of a claimed batch to a batch of their own that leaves later; with all of them, the batch itself waits."""
+    if not members:
+        return claim
+    if len(members) == len(claim.members):
+        move(connection, claim, BatchCause.RELEASE, lease_until=None, not_before=until, detail="waits: its mail domains take no more now")
+        return Claim(key=claim.key, generation=claim.generation, fence=claim.fence, members=())
+    connection.execute(update(t).where(at(claim.key), t.c.fence == claim.fence).values(moved=t.c.moved + len(members)))
+    _move_out(connection, claim.key, members, BatchState.PLANNED, until, now)
+    gone = set(members)
+    return Claim(key=claim.key, generation=claim.generation, fence=claim.fence, members=tuple(m for m in claim.members if m not in gone))
+
+
+def last_called(connection: Connection, campaign_id: int, limit: int) -> list[BatchState]:
+    """The states of the batches that were called last, newest first."""
+    query = select(t.c.state).where(t.c.campaign_id == campaign_id, t.c.intended_at.is_not(None))
+    return [BatchState(state) for state in connection.execute(query.order_by(t.c.intended_at.desc()).limit(limit)).scalars()]
+
+
 def move(connection: Connection, claim: Claim, cause: BatchCause, **values: Any) -> bool:
     """One guarded move of a batch in hand. False: another one moved it, or the cause does nothing in its state."""
     target = {to for (_, c), to in BATCH.items() if c is cause and not isinstance(to, Impossible)}

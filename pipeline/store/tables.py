@@ -226,6 +226,16 @@ _DOUBT = "state = 'in_doubt'"
 Index("ix_batch_doubt", batch.c.state, batch.c.not_before, sqlite_where=text(_DOUBT), postgresql_where=text(_DOUBT))
 Index("ix_batch_open", batch.c.state, batch.c.not_before, sqlite_where=text(_OPEN), postgresql_where=text(_OPEN))
 
+#: How far each rate has come: ``<provider>/calls``, ``<provider>/readers``, ``<provider>/domain/<name>``; and what a day has
+#: seen: ``<provider>/day/<date>``.
+pace = Table(
+    "pace",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("tat", UTCDateTime),
+    Column("used", Integer, nullable=False, server_default=text("0")),
+)
+
 #: The provider's ids for an accepted batch: one line if it gives one for all, else one a member in order. Insert-only.
 receipt = Table(
     "receipt",
