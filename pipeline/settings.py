@@ -18,8 +18,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pipeline.errors import ConfigurationError
 
 PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
-    "sandbox": ("base_url", "domain", "api_key"),
-    "mailgun": ("base_url", "domain", "api_key"),
+    "sandbox": ("base_url", "domain", "api_key", "timeout", "class", "settles"),
+    "mailgun": ("base_url", "domain", "api_key", "timeout"),
     "filebox": ("directory", "domain"),
 }
 """Which settings each provider knows; environment names are ``BRIEFING_<PROVIDER>_<SETTING>``."""
@@ -41,6 +41,11 @@ def parse_duration(text: str) -> timedelta:
 
 def _duration(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
+
+
+def _number_as_text(value: object) -> object:
+    """Providers' settings are text, as the environment gives them; ``timeout = 10`` in TOML means the same."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _zone(value: str) -> str:
@@ -88,6 +93,7 @@ MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Mirror = Annotated[str, AfterValidator(_mirror)]
 Colour = Annotated[str, AfterValidator(_colour)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+ProviderTable = dict[str, Annotated[str, BeforeValidator(_number_as_text)]]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 
 
@@ -229,9 +235,9 @@ class ProviderChoice(_Model):
     """Which provider sends, and every provider's settings as flat tables."""
 
     name: str = "sandbox"
-    sandbox: dict[str, str] = {}
-    mailgun: dict[str, str] = {}
-    filebox: dict[str, str] = {}
+    sandbox: ProviderTable = {}
+    mailgun: ProviderTable = {}
+    filebox: ProviderTable = {}
 
     def table(self) -> dict[str, str]:
         """The chosen provider's settings."""

@@ -14,7 +14,8 @@ import typer
 from pipeline.cli.door import door, err, out
 from pipeline.errors import UsageError
 from pipeline.flow.context import Sender
-from pipeline.providers.sandbox.adapter import DEFAULT_API_KEY
+from pipeline.providers.registry import doubt_class_of
+from pipeline.providers.sandbox.adapter import DEFAULT_API_KEY, DoubtClass
 from pipeline.providers.sandbox.faults import parse_faults
 from pipeline.settings import Settings
 
@@ -23,7 +24,10 @@ from pipeline.settings import Settings
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="The port to listen on; default: base_url's if that is on this machine, else 8000.")]
 FaultSpec = Annotated[str, typer.Option("--faults", metavar="SPEC", help="Faults to play, e.g. latency=200ms,429=0.1,drop-after=1x.")]
-
+Class = Annotated[
+    DoubtClass | None,
+    typer.Option("--class", help="What it offers for a batch in doubt; default: provider.sandbox.class, else search."),
+]
 
 DEFAULT_PORT = 8000
 
@@ -67,7 +71,7 @@ def worker(context: typer.Context) -> None:
     run_worker(door(context).sender())
 
 
-def sandbox(context: typer.Context, faults: FaultSpec = "") -> None:
+def sandbox(context: typer.Context, faults: FaultSpec = "", doubt_class: Class = None) -> None:
     """Run the sandbox: a local provider that accepts mail, delivers nothing, and shows it in the browser."""
     from pipeline.providers.sandbox.run import serve as serve_sandbox
 
@@ -76,7 +80,10 @@ def sandbox(context: typer.Context, faults: FaultSpec = "") -> None:
     table = settings.newsroom.provider.sandbox
     spec = parse_faults(faults)
     ready = lambda url: out.print(f"Sandbox inbox: {url}/   (Ctrl-C stops it)", markup=False)  # noqa: E731
-    serve_sandbox(sandbox_store(settings), host, port, spec, api_key=table.get("api_key", DEFAULT_API_KEY), ready=ready)
+    serve_sandbox(
+        sandbox_store(settings), host, port, spec,
+        api_key=table.get("api_key", DEFAULT_API_KEY), doubt_class=doubt_class or doubt_class_of(table), ready=ready,
+    )  # fmt: skip
 
 
 def _port_of(settings: Settings) -> int:
@@ -101,7 +108,10 @@ def start_own_sandbox(settings: Settings, faults: str, stack: ExitStack) -> None
         from pipeline.providers.sandbox.run import start_in_thread as start_sandbox
 
         spec = parse_faults(faults)
-        running = start_sandbox(sandbox_store(settings), host=host, port=port, faults=spec, api_key=table.get("api_key", DEFAULT_API_KEY))
+        running = start_sandbox(
+            sandbox_store(settings), host=host, port=port, faults=spec,
+            api_key=table.get("api_key", DEFAULT_API_KEY), doubt_class=doubt_class_of(table),
+        )  # fmt: skip
         stack.callback(running.stop)
         out.print(f"Sandbox inbox: {running.url}/", markup=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,10 +11,13 @@ from pipeline.errors import ConfigurationError
 from pipeline.providers.base import Provider
 from pipeline.providers.filebox import Filebox
 from pipeline.providers.mailgun import Mailgun
-from pipeline.providers.sandbox.adapter import DEFAULT_API_KEY, Sandbox
+from pipeline.providers.sandbox.adapter import DEFAULT_API_KEY, DoubtClass, Sandbox
 
 Settings = Mapping[str, str]
 """A provider's own settings by their last name: api_key, domain, base_url, directory. An empty one counts as missing."""
+
+LONGEST_CALL_S = 60.0
+"""No call lasts longer: the ledger's lease of a call (``flow.delivery.CALL_LEASE``) counts on it."""
 
 MAILGUN_URL = "https://api.mailgun.net"
 NO_DOMAIN = "briefing.invalid"
@@ -22,7 +26,8 @@ NO_DOMAIN = "briefing.invalid"
 
 def _mailgun(settings: Settings, now: Clock) -> Provider:
     api_key, domain = _required("mailgun", "api_key", settings), _required("mailgun", "domain", settings)
-    return Mailgun(api_key=api_key, domain=domain, base_url=settings.get("base_url") or MAILGUN_URL, now=now)
+    base_url, timeout_s = settings.get("base_url") or MAILGUN_URL, _timeout("mailgun", settings)
+    return Mailgun(api_key=api_key, domain=domain, base_url=base_url, now=now, timeout_s=timeout_s)
 
 
 def _sandbox(settings: Settings, now: Clock) -> Provider:
@@ -31,6 +36,9 @@ def _sandbox(settings: Settings, now: Clock) -> Provider:
         domain=settings.get("domain") or NO_DOMAIN,
         base_url=_required("sandbox", "base_url", settings),
         now=now,
+        timeout_s=_timeout("sandbox", settings),
+        doubt_class=doubt_class_of(settings),
+        settles_s=_seconds("sandbox", "settles", settings, 1.0, at_most=86_400.0),
     )
 
 
@@ -56,6 +64,28 @@ def make_provider(name: str, settings: Settings, now: Clock) -> Provider:
         return PROVIDERS[name](settings, now)
     except ValueError as error:
         raise ConfigurationError(f"provider.{name}: {error}", hint=f"See docs/providers.md for the settings of {name}.") from None
+
+
+def doubt_class_of(settings: Settings) -> DoubtClass:
+    """What ``provider.sandbox.class`` says. ConfigurationError names the three."""
+    value = settings.get("class") or DoubtClass.SEARCH
+    try:
+        return DoubtClass(value)
+    except ValueError:
+        known = ", ".join(DoubtClass)
+        raise ConfigurationError(f"provider.sandbox.class is {value!r}, which it does not know", hint=f"It is one of: {known}.") from None
+
+
+def _timeout(provider: str, settings: Settings) -> float:
+    return _seconds(provider, "timeout", settings, LONGEST_CALL_S, at_most=LONGEST_CALL_S)
+
+
+def _seconds(provider: str, key: str, settings: Settings, default: float, *, at_most: float) -> float:
+    value = settings.get(key) or str(default)
+    if not re.fullmatch(r"\d+(\.\d+)?", value) or not 0 < float(value) <= at_most:
+        hint = f"Write seconds, more than 0 and at most {at_most:g}, for instance 10 or 0.5."
+        raise ConfigurationError(f"provider.{provider}.{key} is {value!r}, which is not such a time", hint=hint)
+    return float(value)
 
 
 def _required(provider: str, key: str, settings: Settings) -> str:

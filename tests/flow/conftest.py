@@ -12,6 +12,7 @@ from pipeline import app
 from pipeline.flow import campaigns, delivery, editions, readers
 from pipeline.flow.campaigns import Status
 from pipeline.flow.context import Sender
+from pipeline.providers.sandbox.adapter import DoubtClass
 from pipeline.providers.sandbox.faults import parse_faults
 from pipeline.providers.sandbox.run import RunningServer, start_in_thread
 from tests.conftest import SetClock
@@ -61,7 +62,8 @@ def open_office(root: Path, clock: SetClock) -> Iterator[Callable[..., Office]]:
     stops: list[Callable[[], None]] = []
 
     def open_(faults: str = "", **environment: str) -> Office:
-        inbox = start_in_thread(root / "var" / "sandbox.db", faults=parse_faults(faults), now=clock)
+        doubt_class = DoubtClass(environment.get("BRIEFING_SANDBOX_CLASS", "search"))
+        inbox = start_in_thread(root / "var" / "sandbox.db", faults=parse_faults(faults), now=clock, doubt_class=doubt_class)
         stops.append(inbox.stop)
         sender = app.open_sender(app.load_settings(root, {"BRIEFING_SANDBOX_BASE_URL": inbox.url, **environment}), clock)
         stops.append(sender.close)

@@ -265,9 +265,9 @@ def test_a_refused_key_while_repeating_keeps_the_doubt_and_holds_the_campaign(op
     assert status.tally.in_doubt == 1000
 
 
-@pytest.mark.parametrize("fault", ["drop-after", "5xx-after", "drop-before", "5xx"])
+@pytest.mark.parametrize("fault", ["drop-after", "5xx-after", "drop-before", "5xx", "half", "json", "accept-then-timeout"])
 def test_the_sandbox_is_asked_over_http(open_office: Open, fault: str) -> None:
-    office = open_office(f"{fault}=1x")
+    office = open_office(f"{fault}=1x", BRIEFING_SANDBOX_TIMEOUT="5")
     id = office.launch(1500)
     office.deliver_ready()
     assert office.status(id).tally.in_doubt == 1000
@@ -278,3 +278,35 @@ def test_the_sandbox_is_asked_over_http(open_office: Open, fault: str) -> None:
     assert office.status(id).tally.sent == 1500
     stats = office.inbox.store.stats()
     assert (stats.recipients, stats.duplicates) == (1500, 0)
+
+
+@pytest.mark.parametrize("fault", ["drop-after", "half", "drop-before", "5xx"])
+def test_the_sandbox_with_keys_is_repeated_over_http(open_office: Open, fault: str) -> None:
+    office = open_office(f"{fault}=1x", BRIEFING_SANDBOX_CLASS="key")
+    id = office.launch(1500)
+    office.deliver_ready()
+    assert office.status(id).tally.in_doubt == 1000
+    assert doubts.reconcile(office.sender) == Reconciled(settled=1)
+    assert office.status(id).tally.sent == 1500
+    stats = office.inbox.store.stats()
+    assert (stats.recipients, stats.duplicates) == (1500, 0)
+
+
+def test_the_sandbox_with_neither_is_left_to_a_person(open_office: Open) -> None:
+    office = open_office("drop-after=1x", BRIEFING_SANDBOX_CLASS="neither")
+    id = office.launch(1500)
+    office.deliver_ready()
+    assert doubts.reconcile(office.sender) == Reconciled(held=1)
+    assert office.status(id).tally.in_doubt == 1000
+
+
+def test_a_search_that_lags_within_its_word_sends_nobody_a_second_mail(open_office: Open) -> None:
+    office = open_office("drop-after=1x,lag=90s", BRIEFING_SANDBOX_SETTLES="120", BRIEFING_SANDBOX_TIMEOUT="5")
+    id = office.launch(1500)
+    office.deliver_ready()
+    office.clock.pass_by(seconds=80)
+    assert doubts.reconcile(office.sender) == Reconciled(waiting=1)
+    office.clock.pass_by(seconds=20)
+    assert doubts.reconcile(office.sender) == Reconciled(settled=1)
+    assert office.status(id).tally.sent == 1500
+    assert office.inbox.store.stats().duplicates == 0

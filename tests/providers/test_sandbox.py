@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import email
 import email.policy
 import json
@@ -11,18 +12,23 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 from pipeline.clock import system_clock
-from pipeline.errors import UsageError
+from pipeline.core.message import Batch, Content, Recipient, Unknown
+from pipeline.errors import ConfigurationError, UsageError
+from pipeline.providers.base import Provider
+from pipeline.providers.mailgun import Mailgun
+from pipeline.providers.registry import make_provider
+from pipeline.providers.sandbox.adapter import DoubtClass
 from pipeline.providers.sandbox.faults import FAULTS, Dice, Often, parse_faults
 from pipeline.providers.sandbox.intake import Rejected, read_call
 from pipeline.providers.sandbox.run import RunningServer, start_in_thread
-from pipeline.providers.sandbox.store import Call, SandboxStore
+from pipeline.providers.sandbox.store import Call, KeyReused, SandboxStore
 
 NOW = datetime(2026, 11, 25, 6, 0, tzinfo=UTC)
 PATH = "/v3/news.example.org/messages"
@@ -265,19 +271,22 @@ def test_a_spec_is_read() -> None:
     assert faults.seed == 7
     assert faults.often == {"refuse": Often(probability=0.02), "429": Often(count=3), "401": Often(probability=1.0)}
     assert parse_faults("latency=2s").latency_s == 2
+    assert parse_faults("lag=2s").lag_s == 2
     assert parse_faults("").often == {}
 
 
-@pytest.mark.parametrize("spec", ["lag=2s", "429=2", "429=-1", "429=lots", "latency=5", "latency", "seed=x", "429,429", "5xx=nan"])
+@pytest.mark.parametrize(
+    "spec", ["lag", "lag=2", "slow=2s", "429=2", "429=-1", "429=lots", "latency=5", "latency", "seed=x", "429,429", "5xx=nan"]
+)
 def test_a_bad_spec_is_a_usage_error(spec: str) -> None:
     with pytest.raises(UsageError):
         parse_faults(spec)
 
 
 def test_an_unknown_fault_names_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="lag") as caught:
-        parse_faults("lag=2s")
-    assert all(name in caught.value.hint for name in [*FAULTS, "latency", "seed"])
+    with pytest.raises(UsageError, match="slow") as caught:
+        parse_faults("slow=2s")
+    assert all(name in caught.value.hint for name in [*FAULTS, "latency", "lag", "seed"])
 
 
 def test_chance_is_an_argument() -> None:
@@ -305,6 +314,147 @@ def test_latency(tmp_path: Path) -> None:
     assert httpx.post(server.url + PATH, data=form(), auth=("api", "sandbox"), trust_env=False).status_code == 200
     assert time.monotonic() - begun >= 0.15
     server.stop()
+
+
+AFTER = {"accept-then-timeout": httpx.ReadTimeout, "half": httpx.RemoteProtocolError, "drip": None, "json": json.JSONDecodeError}
+
+
+@pytest.mark.parametrize("fault", AFTER)
+def test_what_may_happen_to_the_answer_of_a_call_that_was_taken(tmp_path: Path, fault: str) -> None:
+    server = start_in_thread(tmp_path / "s.db", faults=parse_faults(fault))
+
+    def post() -> httpx.Response:
+        return httpx.post(server.url + PATH, data=form(), auth=("api", "sandbox"), trust_env=False, timeout=1)
+
+    if wrong := AFTER[fault]:
+        with pytest.raises(wrong):
+            post().json()
+    else:
+        begun = time.monotonic()
+        assert post().json()["id"] == "<one@news.example.org>"  # no single byte takes as long as the timeout
+        assert time.monotonic() - begun > 10
+    assert server.store.stats().mails == 2
+    server.stop()
+
+
+@pytest.mark.parametrize("fault", ["accept-then-timeout", "half", "drip", "json"])
+def test_the_adapter_cannot_tell_and_says_so_in_its_time(tmp_path: Path, fault: str) -> None:
+    server = start_in_thread(tmp_path / "s.db", faults=parse_faults(fault))
+    provider = adapter(server, timeout="0.7")
+    begun = time.monotonic()
+    assert [type(outcome) for outcome in provider.send(BATCH)] == [Unknown, Unknown]
+    assert time.monotonic() - begun < 5
+    assert server.store.stats().mails == 2
+    provider.close()
+    server.stop()
+
+
+def test_a_search_that_lags(tmp_path: Path) -> None:
+    moment = [NOW]
+    server = start_in_thread(tmp_path / "s.db", faults=parse_faults("lag=5s"), now=lambda: moment[0])
+    provider = adapter(server)
+    assert isinstance(provider, Mailgun)
+    provider.send(BATCH)
+    assert list(provider.lookup(BATCH)) == [None, None]
+    moment[0] += timedelta(seconds=4.9)
+    assert list(provider.lookup(BATCH)) == [None, None]
+    moment[0] += timedelta(seconds=0.1)
+    assert list(provider.lookup(BATCH)) == ["c7-b1@news.example.org"] * 2
+    provider.close()
+    server.stop()
+
+
+# Classes
+
+
+BATCH = Batch(
+    key="c7-b1", campaign="7",
+    content=Content(
+        from_name="Desk", from_address="desk@news.example.org", reply_to="", subject="A railway", html="<p>x</p>", text="x",
+        list_id="list.example.org", list_name="List", language="en", archive_url="",
+    ),
+    recipients=tuple(Recipient(subscriber_id=i, address=f"r{i}@example.com", unsubscribe_url=f"https://x.example/{i}") for i in (1, 2)),
+)  # fmt: skip
+
+
+def adapter(server: RunningServer, **settings: str) -> Provider:
+    return make_provider("sandbox", {"base_url": server.url, "domain": "news.example.org", **settings}, system_clock)
+
+
+def test_a_key_gives_the_first_answer_again_and_stores_nothing(tmp_path: Path) -> None:
+    moment = [NOW]
+    server = start_in_thread(tmp_path / "s.db", now=lambda: moment[0], doubt_class=DoubtClass.KEY)
+
+    def call(**changes: str | None) -> httpx.Response:
+        headers = {"idempotency-key": "k"}
+        return httpx.post(server.url + PATH, data=form(**changes), auth=("api", "sandbox"), trust_env=False, headers=headers)
+
+    no_id: dict[str, str | None] = {"h:Message-Id": None}  # the sandbox makes one up, and must give the same again
+    first, again = call(**no_id), call(**no_id)
+    assert (again.status_code, again.json()) == (200, first.json())
+    other = call(subject="Another", **no_id)
+    assert (other.status_code, "Idempotency-Key" in other.json()["message"]) == (409, True)
+    assert server.store.stats().calls == 1
+    moment[0] += timedelta(hours=24, seconds=1)
+    assert call(subject="Another", **no_id).status_code == 200
+    assert server.store.stats().calls == 2
+    server.stop()
+    reopened = SandboxStore(tmp_path / "s.db")  # a key is kept as well as the mails are
+    assert reopened.accept_once(made_call("x", []), moment[0], key="other", digest="d", window=timedelta(hours=1)) == "x"
+    with pytest.raises(KeyReused):
+        reopened.accept_once(made_call("y", []), moment[0], key="k", digest="d", window=timedelta(hours=1))
+    reopened.close()
+
+
+def test_one_key_from_many_threads_is_one_call(tmp_path: Path) -> None:
+    store, answers = SandboxStore(tmp_path / "s.db"), list[str]()
+
+    def send(number: int) -> None:
+        call = made_call(f"id{number}", [("a@example.com", {})])
+        answers.append(store.accept_once(call, NOW, key="k", digest="d", window=timedelta(days=1)))
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 8
+    assert len(set(answers)) == 1
+    assert store.stats().mails == 1
+    store.close()
+
+
+@pytest.mark.parametrize("which", list(DoubtClass))
+def test_each_class_does_what_its_capabilities_say(tmp_path: Path, which: DoubtClass) -> None:
+    server = start_in_thread(tmp_path / "s.db", doubt_class=which)
+    provider = adapter(server, **{"class": which})
+    able = provider.capabilities
+    assert (able.idempotency_window_s is not None, able.lookup) == (which is DoubtClass.KEY, which is DoubtClass.SEARCH)
+    assert provider.send(BATCH) == provider.send(BATCH)
+    assert server.store.stats().duplicates == (0 if which is DoubtClass.KEY else 2)
+    events = httpx.get(f"{server.url}/v3/news.example.org/events", auth=("api", "sandbox"), trust_env=False)
+    assert events.status_code == (200 if which is DoubtClass.SEARCH else 404)
+    provider.close()
+    server.stop()
+
+
+def test_other_bytes_under_a_kept_key_are_a_doubt(tmp_path: Path) -> None:
+    server = start_in_thread(tmp_path / "s.db", doubt_class=DoubtClass.KEY)
+    provider = adapter(server, **{"class": "key"})
+    provider.send(BATCH)
+    other = dataclasses.replace(BATCH, content=dataclasses.replace(BATCH.content, subject="Another"))
+    assert [type(outcome) for outcome in provider.send(other)] == [Unknown, Unknown]
+    assert server.store.stats().calls == 1
+    provider.close()
+    server.stop()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("class", "search "), ("class", "both"), ("timeout", "61"), ("timeout", "0"), ("timeout", "1s")]
+)
+def test_a_setting_that_is_none_is_named(setting: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"provider\.sandbox\.{setting}"):
+        make_provider("sandbox", {"base_url": "http://127.0.0.1:1", setting: value}, system_clock)
 
 
 # Running

@@ -5,34 +5,42 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
+import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from pipeline.clock import Clock
+from pipeline.providers.sandbox.adapter import KEY_WINDOW_S, DoubtClass
 from pipeline.providers.sandbox.faults import Dice
 from pipeline.providers.sandbox.intake import INVALID_TO, Rejected, read_call
 from pipeline.providers.sandbox.rendering import all_headers
-from pipeline.providers.sandbox.store import Mail, SandboxStore
+from pipeline.providers.sandbox.store import KeyReused, Mail, SandboxStore
 
 EVENTS_PAGE = 300
 """Mailgun's own limit for one page of events."""
 
 _FORM_LIMIT = 25_000_000
 _PAGE_LIMIT = 1000
+_DRIP_S = 0.2
+_KEY_LIMIT = 256
+# Of accept-then-timeout, for a caller that waits without end.
+_SILENCE_S = 600.0
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def routes(store: SandboxStore, dice: Dice, now: Clock, api_key: str) -> list[Route]:
+def routes(store: SandboxStore, dice: Dice, now: Clock, api_key: str, doubt_class: DoubtClass = DoubtClass.SEARCH) -> list[Route]:
     """Every door under /v3 and /api."""
 
     def with_key(endpoint: Endpoint) -> Endpoint:
@@ -43,19 +51,26 @@ def routes(store: SandboxStore, dice: Dice, now: Clock, api_key: str) -> list[Ro
 
         return guarded
 
-    messages, events = _messages(store, dice, now), _events(store)
-    return [
-        Route("/v3/{domain}/messages", with_key(messages), methods=["POST"]),
+    messages, events = _messages(store, dice, now, keyed=doubt_class is DoubtClass.KEY), _events(store, dice, now)
+    search = [
         Route("/v3/{domain}/events", with_key(events), methods=["GET"]),
         Route("/v3/{domain}/events/{page}", with_key(events), methods=["GET"]),
+    ]
+    return [
+        Route("/v3/{domain}/messages", with_key(messages), methods=["POST"]),
+        *(search if doubt_class is DoubtClass.SEARCH else ()),
         *_own_routes(store),
         # Mailgun's answer to a POST on any path it does not have: a 200 that is easily taken for success.
         Route("/{path:path}", _magnificent, methods=["GET", "POST"]),
     ]
 
 
-def _messages(store: SandboxStore, dice: Dice, now: Clock) -> Endpoint:
+def _messages(store: SandboxStore, dice: Dice, now: Clock, *, keyed: bool) -> Endpoint:
     async def messages(request: Request) -> Response:
+        key, digest = request.headers.get("idempotency-key", ""), ""
+        if keyed and key:
+            whole = request.url.path.encode() + b"\0" + await request.body()
+            digest = hashlib.sha256(whole).hexdigest()
         fields = await _form(request)
         if dice.latency_s:
             await asyncio.sleep(dice.latency_s)
@@ -68,14 +83,63 @@ def _messages(store: SandboxStore, dice: Dice, now: Clock) -> Endpoint:
             call = read_call(fields, domain=domain, fallback_id=f"{now():%Y%m%d%H%M%S}.{uuid.uuid4().hex}@{domain}")
         except Rejected as error:
             return JSONResponse({"message": str(error)}, 400)
-        await run_in_threadpool(store.accept, call, now())
-        if dice.strikes("drop-after"):
-            return await _hang_up(request)
-        if dice.strikes("5xx-after"):
-            return JSONResponse({"message": "Service Unavailable"}, 503)
-        return JSONResponse({"id": f"<{call.message_id}>", "message": "Queued. Thank you."})
+        message_id = call.message_id
+        if not digest:
+            await run_in_threadpool(store.accept, call, now())
+        elif len(key) > _KEY_LIMIT:
+            return JSONResponse({"message": f"an Idempotency-Key has at most {_KEY_LIMIT} characters"}, 400)
+        else:
+            window = timedelta(seconds=KEY_WINDOW_S)
+            try:
+                message_id = await run_in_threadpool(store.accept_once, call, now(), key=key, digest=digest, window=window)
+            except KeyReused:
+                return JSONResponse({"message": "this Idempotency-Key was used for another call"}, 409)
+        return await _answer_to_taken(request, dice, {"id": f"<{message_id}>", "message": "Queued. Thank you."})
 
     return messages
+
+
+async def _answer_to_taken(request: Request, dice: Dice, document: dict[str, str]) -> Response:
+    """What the caller gets to see of a call that is stored."""
+    text = json.dumps(document)
+    if dice.strikes("drop-after"):
+        return await _hang_up(request)
+    if dice.strikes("5xx-after"):
+        return JSONResponse({"message": "Service Unavailable"}, 503)
+    if dice.strikes("accept-then-timeout"):
+        return await _silence(request)
+    if dice.strikes("half"):
+        return _announced(_half(request, text), text)
+    if dice.strikes("drip"):
+        return _announced(_drip(text), text)
+    if dice.strikes("json"):
+        return Response(text[: len(text) // 2], media_type="application/json")
+    return JSONResponse(document)
+
+
+def _announced(pieces: AsyncIterator[str], text: str) -> Response:
+    """An answer in pieces that says before how long it is."""
+    return StreamingResponse(pieces, media_type="application/json", headers={"content-length": str(len(text))})
+
+
+async def _half(request: Request, text: str) -> AsyncIterator[str]:
+    yield text[: len(text) // 2]
+    await _hang_up(request)
+
+
+async def _drip(text: str) -> AsyncIterator[str]:
+    for character in text:
+        yield character
+        await asyncio.sleep(_DRIP_S)
+
+
+async def _silence(request: Request) -> Response:
+    """Waits until the caller has gone."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_SILENCE_S):
+            while not await request.is_disconnected():
+                await asyncio.sleep(0.05)
+    return Response(status_code=204)
 
 
 def _refused_by_fault(dice: Dice) -> Response | None:
@@ -90,19 +154,16 @@ def _refused_by_fault(dice: Dice) -> Response | None:
     return None
 
 
-def _events(store: SandboxStore) -> Endpoint:
+def _events(store: SandboxStore, dice: Dice, now: Clock) -> Endpoint:
     async def events(request: Request) -> Response:
         wanted = _page_of(request)
         if wanted is None:
             return JSONResponse({"message": "not a page of events"}, 400)
         domain, limit = request.path_params["domain"], min(max(int(wanted["limit"]), 1), EVENTS_PAGE)
-        found: list[Mail] = []
+        found, until = list[Mail](), now() - timedelta(seconds=dice.lag_s)
         if wanted["event"] in ("", "accepted"):  # nothing else ever happens here
-            found += await run_in_threadpool(
-                lambda: store.accepted(
-                    domain=domain, message_id=wanted["message-id"], recipient=wanted["recipient"], after=int(wanted["after"]), limit=limit
-                )
-            )
+            filters = {"domain": domain, "message_id": wanted["message-id"], "recipient": wanted["recipient"]}
+            found += await run_in_threadpool(lambda: store.accepted(**filters, after=int(wanted["after"]), until=until, limit=limit))
         following = dict(wanted, after=str(found[-1].id if found else wanted["after"]))
         page = base64.urlsafe_b64encode(json.dumps(following).encode()).decode()
         address = str(request.url.replace(path=f"/v3/{domain}/events/{page}", query=""))

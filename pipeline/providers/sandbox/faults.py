@@ -18,8 +18,12 @@ FAULTS: dict[str, str] = {
     "5xx-after": "503 although the call was taken and stored",
     "drop-before": "the connection is closed without an answer and nothing was stored",
     "drop-after": "the connection is closed without an answer although the call was taken and stored",
+    "accept-then-timeout": "the call was taken and stored, and no answer comes until the caller has given up",
+    "half": "the call was taken and stored, and the connection is closed in the middle of the answer",
+    "drip": "the call was taken and stored, and the answer comes byte by byte, five a second",
+    "json": "the call was taken and stored, and the answer is a 200 whose JSON breaks off",
 }
-"""Every fault that can be asked for by probability or count; ``latency`` and ``seed`` come on top."""
+"""Every fault that can be asked for by probability or count; ``latency``, ``lag`` and ``seed`` come on top."""
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s)")
 _COUNT = re.compile(r"(\d+)x")
@@ -38,6 +42,8 @@ class Faults:
     """What was asked for. The empty one is a provider without faults."""
 
     latency_s: float = 0.0
+    lag_s: float = 0.0
+    #: The search shows a mail only so long after it was taken.
     often: Mapping[str, Often] = field(default_factory=dict)
     seed: int = 0
 
@@ -46,7 +52,7 @@ class Dice:
     """Decides call by call; the same faults and the same order of calls give the same fates. Safe from several threads."""
 
     def __init__(self, faults: Faults, chance: random.Random) -> None:
-        self.latency_s = faults.latency_s
+        self.latency_s, self.lag_s = faults.latency_s, faults.lag_s
         self._often = faults.often
         self._chance = chance
         self._left = {name: often.count for name, often in faults.often.items() if often.count is not None}
@@ -65,11 +71,11 @@ class Dice:
 
 
 def parse_faults(spec: str) -> Faults:
-    """Reads a spec: ``name=0.05`` a probability, ``name=3x`` the first three calls, a bare name always, ``latency=200ms``.
+    """Reads a spec: ``name=0.05`` a probability, ``name=3x`` the first three calls, a bare name always, ``latency=200ms``, ``lag=5s``.
 
     UsageError for an unknown name (naming the known ones), a name given twice or a value that is none.
     """
-    latency_s, seed = 0.0, 0
+    latency_s, lag_s, seed = 0.0, 0.0, 0
     often: dict[str, Often] = {}
     seen: set[str] = set()
     for item in filter(None, (item.strip() for item in spec.split(","))):
@@ -78,15 +84,17 @@ def parse_faults(spec: str) -> Faults:
             raise UsageError(f"the fault {name!r} is given twice")
         seen.add(name)
         if name == "latency":
-            latency_s = _seconds(value)
+            latency_s = _seconds(name, value)
+        elif name == "lag":
+            lag_s = _seconds(name, value)
         elif name == "seed":
             seed = _seed(value)
         elif name in FAULTS:
             often[name] = _often(name, value)
         else:
-            known = ", ".join(["latency", *FAULTS, "seed"])
+            known = ", ".join(["latency", "lag", *FAULTS, "seed"])
             raise UsageError(f"the sandbox knows no fault {name!r}", hint=f"It knows: {known}.")
-    return Faults(latency_s, often, seed)
+    return Faults(latency_s=latency_s, lag_s=lag_s, often=often, seed=seed)
 
 
 def _often(name: str, value: str) -> Often:
@@ -104,9 +112,9 @@ def _often(name: str, value: str) -> Often:
     return Often(probability=probability)
 
 
-def _seconds(value: str) -> float:
+def _seconds(name: str, value: str) -> float:
     if not (found := _DURATION.fullmatch(value)):
-        raise UsageError(f"latency={value} is not a duration", hint="For instance latency=200ms or latency=2s.")
+        raise UsageError(f"{name}={value} is not a duration", hint=f"For instance {name}=200ms or {name}=2s.")
     return float(found[1]) / (1000 if found[2] == "ms" else 1)
 
 

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pipeline.clock import Clock, system_clock
-from pipeline.providers.sandbox.adapter import DEFAULT_API_KEY
+from pipeline.providers.sandbox.adapter import DEFAULT_API_KEY, DoubtClass
 from pipeline.providers.sandbox.faults import Faults
 from pipeline.providers.sandbox.server import LOOPBACK_NAMES, create_app
 from pipeline.providers.sandbox.store import SandboxStore
@@ -50,6 +50,7 @@ def start_in_thread(
     faults: Faults | None = None,
     now: Clock = system_clock,
     api_key: str = DEFAULT_API_KEY,
+    doubt_class: DoubtClass = DoubtClass.SEARCH,
     next_free: bool = False,
 ) -> RunningServer:
     """Starts a sandbox and returns once it answers. Port 0 takes any free one; ``next_free`` moves on from a busy one.
@@ -57,7 +58,7 @@ def start_in_thread(
     UsageError when the port is taken, OutsideFault when the server does not come up within 15 s.
     """
     store = SandboxStore(store_path)
-    application = _application(store, host, faults or Faults(), now, api_key)
+    application = _application(store, host, faults or Faults(), now, api_key, doubt_class)
     try:
         running = start_app(application, host, port, next_free=next_free, name="sandbox", http=_DroppableConnection, stopped=store.close)
     except BaseException:
@@ -74,19 +75,20 @@ def serve(
     *,
     now: Clock = system_clock,
     api_key: str = DEFAULT_API_KEY,
+    doubt_class: DoubtClass = DoubtClass.SEARCH,
     next_free: bool = False,
     ready: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Runs a sandbox in this thread until it is interrupted; ``ready`` is told its URL once the port is taken."""
     store = SandboxStore(store_path)
     try:
-        application = _application(store, host, faults or Faults(), now, api_key)
+        application = _application(store, host, faults or Faults(), now, api_key, doubt_class)
         serve_app(application, host, port, next_free=next_free, name="sandbox", http=_DroppableConnection, ready=ready)
     finally:
         store.close()
 
 
-def _application(store: SandboxStore, host: str, faults: Faults, now: Clock, api_key: str) -> Starlette:
+def _application(store: SandboxStore, host: str, faults: Faults, now: Clock, api_key: str, doubt_class: DoubtClass) -> Starlette:
     # Bound to this machine it answers to this machine's names only; who binds it elsewhere has chosen to show it.
     names = LOOPBACK_NAMES if host in (LOOPBACK, "localhost", "::1") else ("*",)
-    return create_app(store, faults, now, api_key, hosts=names)
+    return create_app(store, faults, now, api_key, doubt_class=doubt_class, hosts=names)

@@ -10,7 +10,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pipeline.clock import Clock
 from pipeline.providers.sandbox import api, viewer
-from pipeline.providers.sandbox.adapter import DEFAULT_API_KEY
+from pipeline.providers.sandbox.adapter import DEFAULT_API_KEY, DoubtClass
 from pipeline.providers.sandbox.faults import Dice, Faults
 from pipeline.providers.sandbox.store import SandboxStore
 
@@ -18,7 +18,13 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
 def create_app(
-    store: SandboxStore, faults: Faults, now: Clock, api_key: str = DEFAULT_API_KEY, *, hosts: tuple[str, ...] = LOOPBACK_NAMES
+    store: SandboxStore,
+    faults: Faults,
+    now: Clock,
+    api_key: str = DEFAULT_API_KEY,
+    *,
+    doubt_class: DoubtClass = DoubtClass.SEARCH,
+    hosts: tuple[str, ...] = LOOPBACK_NAMES,
 ) -> Starlette:
     """The application over a store. ``hosts`` are the names it answers to; ``("*",)`` for any.
 
@@ -27,4 +33,4 @@ def create_app(
     """
     dice = Dice(faults, random.Random(faults.seed))  # noqa: S311 - faults, not secrets
     guard = Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
-    return Starlette(routes=[*viewer.routes(store), *api.routes(store, dice, now, api_key)], middleware=[guard])
+    return Starlette(routes=[*viewer.routes(store), *api.routes(store, dice, now, api_key, doubt_class)], middleware=[guard])

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 _TABLES = """
@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS mails (
     campaign TEXT NOT NULL, variables TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS mails_address ON mails (address, campaign);
 CREATE INDEX IF NOT EXISTS mails_call ON mails (call_id);
+CREATE TABLE IF NOT EXISTS keys (key TEXT PRIMARY KEY, digest TEXT NOT NULL, message_id TEXT NOT NULL, received_at REAL NOT NULL);
 """
 _VARIABLE = re.compile(r"%recipient\.([^%\s]+)%")
 _COLUMNS = (
@@ -92,6 +93,10 @@ class Stats:
     calls: int
 
 
+class KeyReused(Exception):
+    """Another call came under an idempotency key that is still kept."""
+
+
 class SandboxStore:
     """Keeps what was taken. Safe from several threads: one connection writes, one reads, each behind its lock."""
 
@@ -103,14 +108,34 @@ class SandboxStore:
 
     def accept(self, call: Call, received_at: datetime) -> None:
         """Stores a call with all its mails in one transaction: durable when this returns, as far as a crashed process goes."""
+        with self._write_lock, self._writer:
+            self._add(call, received_at)
+
+    def accept_once(self, call: Call, received_at: datetime, *, key: str, digest: str, window: timedelta) -> str:
+        """``accept`` under an idempotency key, in the same transaction; gives the message id of the first call under it.
+
+        A repeat within the window stores nothing. Raises KeyReused when its digest is another.
+        """
+        with self._write_lock, self._writer:
+            self._writer.execute("DELETE FROM keys WHERE received_at < ?", ((received_at - window).timestamp(),))
+            first = self._writer.execute("SELECT digest, message_id FROM keys WHERE key = ?", (key,)).fetchone()
+            if first is None:
+                row = (key, digest, call.message_id, received_at.timestamp())
+                self._writer.execute("INSERT INTO keys (key, digest, message_id, received_at) VALUES (?,?,?,?)", row)
+                self._add(call, received_at)
+                return call.message_id
+        if first["digest"] != digest:
+            raise KeyReused
+        return str(first["message_id"])
+
+    def _add(self, call: Call, received_at: datetime) -> None:
         campaign = call.variables.get("campaign") or (call.tags[0] if call.tags else "")
         batch = call.variables.get("batch", "")
         content = (call.message_id, call.domain, received_at.timestamp(), call.sender, call.to_all, call.subject, call.html, call.text)
         extras = (json.dumps([*call.headers]), json.dumps(dict(call.variables)), json.dumps([*call.tags]), campaign, batch)
-        with self._write_lock, self._writer:
-            call_id = self._writer.execute(_ADD_CALL, (*content, *extras)).lastrowid
-            rows = ((call_id, address, campaign, json.dumps(dict(own), ensure_ascii=False)) for address, own in call.recipients)
-            self._writer.executemany(_ADD_MAIL, rows)
+        call_id = self._writer.execute(_ADD_CALL, (*content, *extras)).lastrowid
+        rows = ((call_id, address, campaign, json.dumps(dict(own), ensure_ascii=False)) for address, own in call.recipients)
+        self._writer.executemany(_ADD_MAIL, rows)
 
     def mails(self, *, search: str = "", limit: int = 50, offset: int = 0) -> tuple[int, Sequence[Mail]]:
         """How many mails match, and one page of them, newest first and without bodies. ``search`` is part of an address."""
@@ -129,9 +154,13 @@ class SandboxStore:
             row = self._reader.execute(f"{_WHOLE} WHERE mails.id = ?", (mail_id,)).fetchone()
         return None if row is None else _mail(row)
 
-    def accepted(self, *, domain: str, message_id: str, recipient: str, after: int, limit: int) -> Sequence[Mail]:
-        """Mails of a domain, without bodies, in the order they came, from the one after ``after``; empty filters match everything."""
-        wheres, values = ["calls.domain = ?", "mails.id > ?"], [domain, after]
+    def accepted(self, *, domain: str, message_id: str, recipient: str, after: int, until: datetime, limit: int) -> Sequence[Mail]:
+        """Mails of a domain, without bodies, in the order they came, from the one after ``after`` to those taken at ``until``.
+
+        Empty filters match everything.
+        """
+        wheres: list[str] = ["calls.domain = ?", "mails.id > ?", "calls.received_at <= ?"]
+        values: list[object] = [domain, after, until.timestamp()]
         if message_id:
             wheres.append("calls.message_id = ?")
             values.append(message_id)
@@ -156,6 +185,7 @@ class SandboxStore:
         with self._write_lock, self._writer:
             self._writer.execute("DELETE FROM mails")
             self._writer.execute("DELETE FROM calls")
+            self._writer.execute("DELETE FROM keys")
 
     def close(self) -> None:
         """Closes the file."""
