@@ -59,7 +59,7 @@ class Medium:
 
 MAIL_CLASSES: Mapping[str, str] = {
     "paragraph": "p", "paragraph.note": "pn", "paragraph.correction": "pn", "label": "v", "link": "a v",
-    "link.podcast-button": "b", "quote": "q", "quote-text": "qt v", "quote-by": "qb m", "unordered": "ul",
+    "link.podcast-button": "b", "quote": "q ba", "quote-text": "qt v", "quote-by": "qb m", "unordered": "ul",
     "ordered": "ul", "item": "li", "unordered.read-more": "rl", "item.read-more": "ri ln", "stories": "st", "story": "si v",
     "story-text": "sp x", "heading": "h3", "question": "qu", "figure": "f", "image": "g", "caption": "cap m", "rule": "r ln",
     "code": "mono", "ltr": "tl", "rtl": "tr",

@@ -23,7 +23,7 @@ from pipeline.core.edition import Edition, content_of
 from pipeline.core.issue import Figure, Issue, IssueId, Link, Section, SectionKind, plain
 from pipeline.render.edition import missing_pictures
 from pipeline.render.page import Sibling, legal_notice
-from pipeline.settings import Newsletter, Wording
+from pipeline.settings import AuthorWording, Newsletter, Wording
 from tests.render import samples
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -186,7 +186,9 @@ def test_the_configurations_texts_say_their_language_or_come_in_the_issues() -> 
     for part in ("html", "web"):
         page = getattr(samples.edition(russian), part)
         assert re.search(r'<p[^>]* lang="en" dir="ltr"[^>]*>What moves along the border rivers', page)
-        assert re.search(r'<p[^>]* lang="en" dir="ltr"[^>]*>Correspondent on the upper river', page)
+        assert re.search(
+            r'<(p|div)[^>]* lang="en" dir="ltr"[^>]*>(\s*<h2>[^<]+</h2>\s*<p class="role">)?Correspondent on the upper river', page
+        )
     wording = Wording(tagline="Что движется по рекам", about="О реках и границах.")
     both = samples.edition(russian, newsletter=samples.NEWSLETTER.model_copy(update={"editions": {"ru": wording}}))
     for part in ("html", "web"):
@@ -194,6 +196,26 @@ def test_the_configurations_texts_say_their_language_or_come_in_the_issues() -> 
         assert not re.search(r'<p[^>]* lang="en"[^>]*>(Что движется|О реках)', getattr(both, part))
         assert "What moves along" not in getattr(both, part)
     assert "О реках и границах." in both.text
+
+
+def test_an_author_card_comes_in_the_issues_language() -> None:
+    russian = AuthorWording(
+        name="Мара Линдквист", role="Наш корреспондент", bio="Мара пишет о реках.", links={"Её страница": "https://x.example"}
+    )
+    author = samples.AUTHOR.model_copy(update={"editions": {"ru": russian, "ug": AuthorWording(role="مۇخبىر")}})
+    edition = samples.edition(replace(samples.RICH, language="ru-RU"), author=author)
+    assert edition.authors == ("Мара Линдквист",)
+    for part in (edition.html, edition.web, edition.text, edition.feed):
+        assert "Мара Линдквист" in part
+        assert "Lindqvist" not in part
+    for part in (edition.html, edition.web, edition.text):
+        assert all(words in part for words in ("Наш корреспондент", "Мара пишет о реках.", "Её страница", "mara@news.example.org"))
+        assert "keeps bees" not in part
+    for part in (edition.html, edition.web):
+        assert not re.search(r'lang="en"[^>]*>\s*(<h2>)?(Мара|Наш)', part)
+    uyghur = samples.edition(samples.UYGHUR, author=author)
+    assert uyghur.authors == ("Mara Lindqvist",), "what is left out stays as it is"
+    assert all("مۇخبىر" in part and "She keeps bees." in part for part in (uyghur.html, uyghur.web, uyghur.text))
 
 
 def test_editions_in_other_languages_are_named_in_mail_text_and_web() -> None:
