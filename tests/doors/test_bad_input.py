@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-import re
 from pathlib import Path
 
 import pytest
