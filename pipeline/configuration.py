@@ -180,7 +180,7 @@ def _finding(
     found: Mapping[str, Any], text: str, path: Path, model: type[BaseModel], sources: Mapping[str, str]
 ) -> tuple[str, int | None, str, str]:
     name = ".".join(str(part) for part in found["loc"])
-    line = line_of(text, name)
+    line = line_of(text, ".".join(part for part in found["loc"] if isinstance(part, str)))  # a list's items stand on the list's line
     where = sources.get(name, "")
     where = where if where.startswith("environment") else f"{path}:{line}" if line else str(path)
     match found["type"]:
