@@ -153,7 +153,11 @@ class Writer:
         return Markup("").join(out)
 
     def _link(self, node: Link, role: str) -> Markup:
-        return Markup('<a{} href="{}">{}</a>').format(self._class(role), node.href.strip(), self.inlines(node.children))
+        href = node.href.strip()
+        # Between words that run from right to left a bare address would lose its last slash to the wrong end.
+        bare = self._direction == "rtl" and plain(node.children).strip() in (href, href.removeprefix("mailto:"))
+        turned = Markup(' dir="ltr"') if bare else Markup("")
+        return Markup('<a{}{} href="{}">{}</a>').format(self._class(role), turned, href, self.inlines(node.children))
 
     def _paragraph(self, block: Paragraph, kind: SectionKind, level: int, role: str) -> Markup:
         text = plain(block.content)

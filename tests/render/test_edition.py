@@ -176,6 +176,17 @@ def test_right_to_left_turns_sides_and_leaves_english_alone() -> None:
     assert "letter-spacing" not in edition.html
 
 
+def test_a_bare_address_keeps_its_end_between_words_that_run_the_other_way() -> None:
+    about = Wording(about="بۇرۇنقى سانلار: https://news.example.org/river-letter/")
+    newsletter = samples.NEWSLETTER.model_copy(update={"editions": {"ug": about}})
+    bare = r'<a[^>]* dir="ltr"[^>]*>https://news\.example\.org/river-letter/</a>'
+    edition = samples.edition(samples.UYGHUR, newsletter=newsletter)
+    assert re.search(bare, edition.html)
+    assert re.search(bare, edition.web)
+    russian = samples.edition(replace(samples.RICH, language="ru"), newsletter=newsletter.model_copy(update={"about": about.about}))
+    assert not re.search(bare, russian.html)
+
+
 def test_words_that_are_not_in_the_issues_language_say_so() -> None:
     edition = samples.edition(replace(samples.UYGHUR, language="ps"))
     assert re.search(r'<a[^>]* lang="en" dir="ltr"[^>]*>View this issue', edition.html)
