@@ -90,7 +90,10 @@ def send(sender: Sender, reference: str, addresses: Sequence[str]) -> Proofs:
 def _on_staff(sender: Sender, addresses: Sequence[str]) -> tuple[str, ...]:
     """The addresses as they are mailed, each once. Raises Refusal, UsageError; neither repeats an address."""
     staff = {address_key(one) for one in sender.settings.newsroom.staff}
-    hint = 'Test mail goes to the newsroom\'s own people: write them into config/newsroom.toml, above the first [table], as  staff = ["desk@example.org"].'
+    hint = (
+        "Test mail goes to the newsroom's own people: write them into config/newsroom.toml, above the first [table], "
+        'as  staff = ["desk@example.org"].'
+    )
     if not staff:
         raise Refusal("the staff list is empty, so nobody can get a test mail", hint=hint)
     chosen: dict[str, str] = {}
