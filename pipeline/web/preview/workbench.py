@@ -20,7 +20,8 @@ from pipeline.core.problem import Problem
 from pipeline.errors import BriefingError, Refusal
 from pipeline.flow import drafts
 from pipeline.flow.context import Desk
-from pipeline.flow.rendering import judged, sample_mail, size_problems
+from pipeline.flow.copydesk import weighed
+from pipeline.flow.rendering import judged, sample_mail
 from pipeline.newsroom import shown
 from pipeline.render.web import site_css
 from pipeline.web.preview.copies import Composed
@@ -161,7 +162,7 @@ class Workbench:
             problems, source = judged(desk, draft), _lines(draft.path)
             if draft.sound:
                 rendering = _render(desk, draft, public, source)
-                problems += size_problems(rendering.public, shown(draft.path, self._root))
+                problems += weighed(desk, draft, rendering.public)
         except BriefingError as error:
             fault = Fault(error.message, error.hint)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end an editor's preview either
