@@ -43,7 +43,9 @@ def draft(text: str) -> str:
     return re.sub(rf"^{key[1]}:.*\n", "", FRONT, flags=re.MULTILINE).replace("---\n", f"---\n{text}\n", 1) + "Words.\n"
 
 
-SENT = "In the harbour nothing has moved since spring, and the cranes, which were to load forty ships a day, stand with their arms in the fog."
+SENT = (
+    "In the harbour nothing has moved since spring, and the cranes, which were to load forty ships a day, stand with their arms in the fog."
+)
 EVIDENCE = Evidence(
     sent={"weekly/2021-08-04-other": frozenset({fingerprint(SENT)})},
     pictures={

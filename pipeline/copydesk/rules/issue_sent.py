@@ -28,7 +28,9 @@ def _look(copy: Copy) -> Iterator[Finding]:
             return
 
 
-_TEXT = "In the harbour nothing has moved since spring, and the cranes, which were to load forty ships a day, stand with their arms in the fog."
+_TEXT = (
+    "In the harbour nothing has moved since spring, and the cranes, which were to load forty ships a day, stand with their arms in the fog."
+)
 
 RULE = Rule(
     id="issue-sent",

@@ -16,7 +16,9 @@ def _look(copy: Copy) -> Iterator[Finding]:
         answer = copy.evidence.answers.get(link.href)
         if answer is not None and answer.verdict is Verdict.DEAD:
             place = link.href_place
-            yield Finding(place.line, place.column, f"the link {answer.said}: {clip(link.href)}", "Copy the address anew, or link to a copy.")
+            yield Finding(
+                place.line, place.column, f"the link {answer.said}: {clip(link.href)}", "Copy the address anew, or link to a copy."
+            )
 
 
 RULE = Rule(

@@ -22,9 +22,9 @@ def too_big(mail: Mail) -> bool:
 def _look(copy: Copy) -> Iterator[Finding]:
     mail = copy.evidence.mail
     if mail is not None and too_big(mail):
+        sizes = f"{mail.html / 1024:.0f} KB, {mail.encoded / 1024:.0f} KB as it travels"
         yield Finding(
-            1, 1,
-            f"the mail is {mail.html / 1024:.0f} KB, {mail.encoded / 1024:.0f} KB as it travels; Gmail cuts off what is longer than about 102 KB",
+            1, 1, f"the mail is {sizes}; Gmail cuts off what is longer than about 102 KB",
             f"Shorten it below {MAX_HTML_BYTES // 1024} KB, or move a story to the next issue.",
         )  # fmt: skip
 

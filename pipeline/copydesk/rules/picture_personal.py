@@ -30,7 +30,7 @@ def _look(copy: Copy) -> Iterator[Finding]:
 RULE = Rule(
     id="picture-personal",
     severity=Severity.WARNING,
-    reason="A place or a serial number in a file leads to whoever took the picture. Published pictures are free of both; drafts are shared, too.",
+    reason="A place or a serial number leads to whoever took the picture. What is published is free of both; drafts are shared, too.",
     bad='![A bridge over a river](phone.jpg "The bridge in 2021. (Credit: Desk)")',
     good='![A bridge over a river](light.png "The bridge in 2021. (Credit: Desk)")',
     look=_look,

@@ -15,8 +15,8 @@ from pipeline.core.problem import Severity
 _HIDDEN = "\u00ad\u200b\u2060\ufeff"  # what stands around one of these is a part of a word
 _WORD = re.compile(rf"(?<![\w\ufffc.@/{_HIDDEN}])[^\W\d_]+(?:[’'\u200c-][^\W\d_]+)*(?![\w\ufffc@/{_HIDDEN}])(?!\.\w)")
 MAX_LETTERS = 40
-MAX_SUGGESTED = 10
-"""Words of an issue for which suggestions are sought: each takes a tenth of a second."""
+MAX_SUGGESTED = 5
+"""Words of an issue for which suggestions are sought: each takes more than a tenth of a second."""
 
 
 def _look(copy: Copy) -> Iterator[Finding]:

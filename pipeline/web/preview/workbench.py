@@ -22,7 +22,6 @@ from pipeline.flow import drafts
 from pipeline.flow.context import Desk
 from pipeline.flow.copydesk import weighed
 from pipeline.flow.rendering import judged, sample_mail
-from pipeline.newsroom import shown
 from pipeline.render.web import site_css
 from pipeline.web.preview.copies import Composed
 from pipeline.web.preview.marks import Mark, find_marks, line_before, target
