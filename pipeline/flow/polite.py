@@ -128,9 +128,13 @@ class Asker:
             method, target.copy_with(host=address), headers={"Host": host}, extensions={"sni_hostname": target.raw_host.decode("ascii")}
         )
         with self._turn(target.host):
-            self._wait_for(target.host)
-            response = self._client.send(request, stream=True)
-            response.close()  # its head is all that is read
+            if target.host in self._last:
+                sleep(max(0.0, self._last[target.host] + self._pause_s - monotonic()))
+            try:
+                response = self._client.send(request, stream=True)
+                response.close()  # its head is all that is read
+            finally:
+                self._last[target.host] = monotonic()
         return _Reply(response.status_code, response.headers.get("location", ""), response.headers.get("retry-after", ""))
 
     def _address(self, target: httpx.URL) -> str:
@@ -145,11 +149,6 @@ class Asker:
     def _turn(self, host: str) -> Lock:
         with self._guard:
             return self._turns.setdefault(host, Lock())
-
-    def _wait_for(self, host: str) -> None:
-        if host in self._last:
-            sleep(max(0.0, self._last[host] + self._pause_s - monotonic()))
-        self._last[host] = monotonic()
 
     def _seconds(self, retry_after: str) -> float:
         """``Retry-After`` (RFC 9110 section 10.2.3) in seconds; -1 for none."""

@@ -73,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(method, path, count)
 
     def reply(self, method: str, path: str, count: int) -> None:
-        headers = {}
+        headers: dict[str, str] = {}
         match unquote(path).strip("/").split("/"):
             case ["status", code]:
                 status = int(code)
