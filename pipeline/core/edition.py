@@ -12,6 +12,29 @@ from typing import Any
 from pipeline.core.message import Content
 
 
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """How a picture is cut: the sides' ratio, and the point that stays as near to the middle as the edges allow."""
+
+    width: int
+    height: int
+    x: float = 50.0
+    #: Per cent from the left edge of the upright picture.
+    y: float = 50.0
+    #: Per cent from its top.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendition:
+    """One of the files in which the archive's page offers a picture. It is named before it is made."""
+
+    name: str
+    #: ``<stem>-<12 hex digits of a SHA-256 over source, crop and recipe>-<width>.<avif|webp|jpg|png>``
+    media_type: str
+    width: int
+    #: Pixels.
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
     """A picture ready to publish: no metadata, at most 1200 pixels wide, its name made from its content."""
@@ -25,6 +48,16 @@ class Picture:
     #: Pixels.
     height: int
     #: Pixels.
+    found_personal: frozenset[str] = frozenset()
+    #: What the source file told beside its pixels, all of it removed here: ``gps``, ``camera`` (make, model, serial
+    #: numbers), ``names`` (of people), ``time``, ``words`` (comments, captions, keywords), ``thumbnail``, in which may
+    #: show what was cut off. The source in the newsroom still has it.
+    frames: int = 1
+    #: How many the source had; only the first is shown.
+    crop: Crop | None = None
+    #: How the source was cut.
+    renditions: tuple[Rendition, ...] = ()
+    #: The web page's further files, narrow to wide within a media type; the best media type first.
 
     def __repr__(self) -> str:  # a megabyte of bytes helps nobody in a traceback
         return f"Picture(name={self.name!r}, {self.media_type}, {self.width}x{self.height}, {len(self.data)} bytes)"

@@ -7,10 +7,11 @@ import io
 import struct
 import zlib
 
+import pillow_heif
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from pipeline.render.pictures import MAX_WIDTH, prepare_picture
+from pipeline.render.pictures import MAX_WIDTH, make_renditions, prepare_picture
 from tests.render.samples import drawn
 
 
@@ -47,6 +48,66 @@ def test_nothing_about_the_camera_or_the_place_survives() -> None:
     assert not image.getexif()
     assert "icc_profile" not in image.info
     assert "comment" not in image.info
+
+
+def test_what_the_file_told_is_named() -> None:
+    picture = prepare_picture(photo_with_secrets(), "IMG 4711")
+    assert picture.found_personal == {"gps", "camera", "words"}
+    assert prepare_picture(drawn(format="JPEG"), "plain").found_personal == frozenset()
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF", "TIFF"])
+def test_every_format_gives_up_place_names_and_thumbnail(format: str) -> None:
+    pillow_heif.register_heif_opener()  # so that Pillow writes it, too
+    image = Image.new("RGB", (300, 200), "#2040c0")
+    exif = Image.Exif()
+    exif[0x013B] = "Somebody Real"
+    exif.get_ifd(0x8825).update({1: "N", 2: (50.0, 5.0, 0.0)})
+    small = io.BytesIO()
+    image.resize((64, 48)).save(small, "JPEG")
+    xmp = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><dc:creator>Another Name</dc:creator><exif:GPSLatitude>50</exif:GPSLatitude></x:xmpmeta>"
+    out = io.BytesIO()
+    image.save(out, format, exif=exif, **({"xmp": xmp} if format != "TIFF" else {}))
+    source = out.getvalue()
+    assert b"Somebody Real" in source or format == "PNG"  # where the test looks below, it must have been
+    picture = prepare_picture(source, "told")
+    assert ({"names"} if format == "TIFF" else {"gps", "names"}) <= picture.found_personal  # Pillow writes no place into a TIFF
+    for made in (picture.data, *(body for _, body in make_renditions(source, picture, {one.name for one in picture.renditions}))):
+        for secret in (b"Somebody Real", b"Another Name", b"GPSLatitude", b"Exif\0\0"):
+            assert secret not in made
+        again = opened(made)
+        assert not again.getexif()
+        assert not {"xmp", "icc_profile", "exif", "comment", "photoshop"} & {name for name, value in again.info.items() if value}
+
+
+def test_a_thumbnail_and_the_agencys_fields_go_too() -> None:
+    def field(record: int, number: int, value: bytes) -> bytes:
+        return struct.pack(">BBBH", 0x1C, record, number, len(value)) + value
+
+    iptc = field(2, 80, b"Byline Somebody") + field(2, 90, b"Secret Town")
+    resource = b"8BIM" + struct.pack(">HHI", 0x0404, 0, len(iptc)) + iptc + b"\0" * (len(iptc) % 2)
+    segment = b"Photoshop 3.0\0" + resource
+    small = io.BytesIO()
+    Image.new("RGB", (64, 48), "#ff0000").save(small, "JPEG")
+    exif = thumbnailed_exif(small.getvalue())
+    plain = drawn(300, 200, format="JPEG")
+    source = plain[:2]
+    for marker, body in ((0xE1, exif), (0xED, segment)):
+        source += struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+    source += plain[2:]
+    assert source.count(b"\xff\xd8\xff") == 2  # the picture and its thumbnail
+    picture = prepare_picture(source, "agency")
+    assert {"thumbnail", "names", "gps"} <= picture.found_personal
+    assert picture.data.count(b"\xff\xd8\xff") == 1
+    assert b"Secret Town" not in picture.data
+    assert b"Byline" not in picture.data
+
+
+def thumbnailed_exif(thumbnail: bytes) -> bytes:
+    """An APP1 body whose second directory holds a thumbnail (Exif 3.0, 4.5.5)."""
+    first = struct.pack("<HI", 0, 14)  # no entries; the next directory is at 14
+    second = struct.pack("<HHHIIHHIII", 2, 0x0201, 4, 1, 44, 0x0202, 4, 1, len(thumbnail), 0)
+    return b"Exif\0\0II*\0" + struct.pack("<I", 8) + first + second + thumbnail
 
 
 def test_text_chunks_of_a_png_go_too() -> None:
@@ -136,14 +197,16 @@ def bomb() -> bytes:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "no picture"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no picture"),
+        (b"", "empty"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", "SVG.*export it as PNG"),
+        (b"\xef\xbb\xbf  <?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>", "SVG.*export it as PNG"),
+        (b"%PDF-1.7", "no picture"),
         (b"GIF89a", "no picture|damaged"),
         (drawn(format="JPEG")[:900], "damaged"),
         (bomb(), "pixels|no picture"),
         (b"x" * 30_000_001, "MB"),
     ],
-    ids=["empty", "svg", "stub", "cut", "bomb", "heavy"],
+    ids=["empty", "svg", "svg-with-head", "pdf", "stub", "cut", "bomb", "heavy"],
 )
 def test_what_cannot_be_used_is_refused_in_plain_words(data: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
