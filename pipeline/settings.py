@@ -150,6 +150,8 @@ class Newsletter(_Model):
     sections: dict[str, SectionKindName] = {}
     legal_notice: dict[str, str] = {}
     mirrors: tuple[Mirror, ...] = ()
+    pictures: Literal["hosted", "embedded"] = "hosted"
+    #: Whether mails show their pictures from the archive or carry them.
     editions: dict[str, Wording] = {}
 
 

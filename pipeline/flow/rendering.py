@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
 
-from pipeline.core.edition import Edition, content_of
+from pipeline.core.edition import Edition, Picture, content_of
 from pipeline.core.mime import compose
 from pipeline.core.problem import Problem, Severity
 from pipeline.errors import Refusal
@@ -20,6 +21,11 @@ from pipeline.newsroom import shown
 WARN_HTML_BYTES = 75 * 1024
 MAX_HTML_BYTES = 85 * 1024
 """Gmail clips mail of about 102 KB; what a sender adds on the way counts too."""
+
+WARN_MESSAGE_BYTES = 1_000_000
+MAX_MESSAGE_BYTES = 5_000_000
+"""The whole mail with the pictures it carries. Many mailboxes take ten times more; a reader's phone and purse do not, and
+a mailing of ten thousand sends it ten thousand times."""
 
 SAMPLE_READER = "reader@example.org"
 
@@ -39,8 +45,8 @@ def examine(desk: Desk, reference: str) -> tuple[Draft, tuple[Problem, ...]]:
     problems = judged(desk, draft)
     if not draft.sound:
         return draft, problems
-    edition, _ = drafts.render(desk, draft)
-    return draft, problems + size_problems(edition, shown(draft.path, desk.settings.root))
+    edition, pictures = drafts.render(desk, draft)
+    return draft, problems + size_problems(edition, pictures, shown(draft.path, desk.settings.root))
 
 
 def judged(desk: Desk, draft: Draft) -> tuple[Problem, ...]:
@@ -49,19 +55,26 @@ def judged(desk: Desk, draft: Draft) -> tuple[Problem, ...]:
     return tuple(sorted(said, key=lambda one: (one.line, one.column)))
 
 
-def size_problems(edition: Edition, file: str) -> tuple[Problem, ...]:
-    """What there is to say about the weight of an edition's mail."""
+def size_problems(edition: Edition, pictures: Iterable[Picture], file: str) -> tuple[Problem, ...]:
+    """What there is to say about the weight of an edition's mail: of its HTML, and of the whole with the pictures it carries."""
+    found: list[Problem] = []
     size = len(edition.html.encode())
-    if size <= WARN_HTML_BYTES:
-        return ()
-    severity = Severity.ERROR if size > MAX_HTML_BYTES else Severity.WARNING
-    return (
-        Problem(
-            rule="mail-size", severity=severity, file=file, line=1,
+    if size > WARN_HTML_BYTES:
+        found.append(Problem(
+            rule="mail-size", severity=Severity.ERROR if size > MAX_HTML_BYTES else Severity.WARNING, file=file, line=1,
             message=f"the mail is {size / 1024:.0f} KB; Gmail cuts off what is longer than about 102 KB",
             hint=f"Shorten it below {WARN_HTML_BYTES // 1024} KB, or move a story to the next issue.",
-        ),
-    )  # fmt: skip
+        ))  # fmt: skip
+    carried = {name for name, _ in edition.embedded}
+    # base64 makes 4 octets of 3, and ends every 76 with a line end (RFC 2045 section 6.8).
+    whole = size + len(edition.text.encode()) + sum(len(one.data) * 4 // 3 * 78 // 76 for one in pictures if one.name in carried)
+    if carried and whole > WARN_MESSAGE_BYTES:
+        found.append(Problem(
+            rule="message-size", severity=Severity.ERROR if whole > MAX_MESSAGE_BYTES else Severity.WARNING, file=file, line=1,
+            message=f"with the {len(carried)} pictures it carries the mail is {whole / 1_000_000:.1f} MB for every reader",
+            hint=f'Stay below {WARN_MESSAGE_BYTES // 1_000_000} MB: fewer pictures, or  pictures = "hosted"  for this newsletter.',
+        ))  # fmt: skip
+    return tuple(found)
 
 
 def sound(desk: Desk, reference: str) -> tuple[Draft, tuple[Problem, ...]]:
@@ -73,10 +86,10 @@ def sound(desk: Desk, reference: str) -> tuple[Draft, tuple[Problem, ...]]:
     return draft, problems
 
 
-def sample_mail(edition: Edition, base_url: str, path: Path) -> bytes:
+def sample_mail(edition: Edition, pictures: Iterable[Picture], base_url: str, path: Path) -> bytes:
     """An edition's mail as one made-up reader would get it, dated by the day on which the draft at ``path`` was last saved."""
     return compose(
-        content_of(edition), to=SAMPLE_READER, unsubscribe_url=f"{base_url}/leave/{edition.newsletter}/SAMPLE",
+        content_of(edition, pictures), to=SAMPLE_READER, unsubscribe_url=f"{base_url}/leave/{edition.newsletter}/SAMPLE",
         message_id=f"{edition.digest[:32]}@{edition.from_address.rpartition('@')[2]}",
         date=datetime.combine(datetime.fromtimestamp(path.stat().st_mtime, UTC), time(0), UTC),
     )  # fmt: skip
@@ -92,7 +105,7 @@ def write(desk: Desk, reference: str, folder: Path) -> Written:
     draft, problems = sound(desk, reference)
     edition, pictures = drafts.render(desk, draft)
     name = draft.id.slug
-    eml = sample_mail(edition, desk.settings.newsroom.base_url, draft.path)
+    eml = sample_mail(edition, pictures, desk.settings.newsroom.base_url, draft.path)
     html, text, web = edition.html.encode(), edition.text.encode(), edition.web.encode()
     media = {f"media/{one.name}": one.data for one in pictures}
     summary: dict[str, object] = {

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from PIL import ExifTags, Image, ImageCms, IptcImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageFile, IptcImagePlugin, UnidentifiedImageError
 
 from pipeline.core.edition import Crop
 
@@ -58,7 +58,7 @@ def open_picture(data: bytes, *, width: int, crop: Crop | None = None) -> Source
     if not data:
         raise ValueError("the file is empty; copy it from the camera or the agency again")
     if len(data) > MAX_BYTES:
-        raise ValueError(f"the file is {len(data) / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB are read, so save it smaller")
+        raise ValueError(f"the file is larger than {MAX_BYTES / 1e6:.0f} MB, which is the most that is read; save it smaller")
     if _SVG.match(data[:200].lstrip(b"\xef\xbb\xbf \t\r\n")):
         raise ValueError("this is an SVG drawing, which no mail program shows and which may hold scripts; export it as PNG")
     try:
@@ -188,7 +188,7 @@ _TEXT = {"names": ("author", "artist", "creator", "copyright"), "time": ("time",
 """Words in the names of PNG's text chunks (PNG 3, 11.3.3); any other text is ``words``."""
 
 
-def _personal(opened: Image.Image) -> frozenset[str]:
+def _personal(opened: ImageFile.ImageFile) -> frozenset[str]:
     """What the file told beside its pixels. Broken metadata tells nothing, and is dropped all the same."""
     found: set[str] = set()
     for part in (_in_exif, _in_iptc, _in_xmp, _in_texts):
@@ -207,7 +207,7 @@ def _in_exif(opened: Image.Image) -> Iterator[str]:
         yield "thumbnail"
 
 
-def _in_iptc(opened: Image.Image) -> Iterator[str]:
+def _in_iptc(opened: ImageFile.ImageFile) -> Iterator[str]:
     told = {number for record, number in IptcImagePlugin.getiptcinfo(opened) or {} if record == 2}
     yield from (kind for kind, known in _IPTC.items() if told & known)
 
