@@ -41,12 +41,16 @@ _HEIC = re.compile(rb"....ftyp(?:hei[cxms]|hev[cmsx]|mif1|msf1)", re.DOTALL)
 _SVG = re.compile(rb"<(?:\?xml|!--|!DOCTYPE\s+svg|svg)", re.IGNORECASE)
 
 
+class _TooLarge(ValueError):
+    """Our own limit, in a writer's words; any other ValueError is a decoder's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """An upright picture in 8 bits a channel and sRGB, and what its file said."""
 
     image: Image.Image
-    #: L, RGB or RGBA; a palette (P) only where it is not wider than was asked for.
+    #: L, RGB, RGBA, or P where the source was a palette and not much wider than was asked for.
     format: str
     personal: frozenset[str]
     #: As ``core.edition.Picture.found_personal``.
@@ -69,7 +73,9 @@ def open_picture(data: bytes, *, width: int, crop: Crop | None = None) -> Source
         if _HEIC.match(data[:12]) and not _reads_heic():
             raise ValueError("this is a HEIC picture, which needs the library pillow-heif; install it, or export JPEG") from None
         raise ValueError("this is no picture that can be read; use JPEG, PNG, WebP or HEIC") from None
-    except (OSError, SyntaxError, EOFError, MemoryError) as error:
+    except _TooLarge:
+        raise
+    except Exception as error:  # noqa: BLE001 - decoders of ten formats raise whatever they meet in a spoilt file
         raise ValueError(f"the picture is damaged or cut short ({error}); fetch the file again") from None
 
 
@@ -97,7 +103,7 @@ def crop_box(size: tuple[int, int], crop: Crop) -> tuple[int, int, int, int]:
 def _opened(data: bytes, width: int, crop: Crop | None) -> Source:
     with Image.open(io.BytesIO(data), formats=(*FORMATS, "HEIF") if _reads_heic() else FORMATS) as opened:
         if opened.width * opened.height > MAX_PIXELS:
-            raise ValueError(
+            raise _TooLarge(
                 f"the picture is {opened.width} x {opened.height} pixels; at most {MAX_PIXELS // 1_000_000} million pixels are read,"
                 " so save it smaller"
             )

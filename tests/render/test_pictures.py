@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -366,6 +367,20 @@ def test_a_phones_forty_eight_million_pixels_fit_into_memory(format: str, most_m
     width, height, grown_mb = map(int, done.stdout.split())
     assert (width, height) == (1200, 900)
     assert grown_mb < most_mb
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "HEIF"])
+def test_a_spoilt_file_is_a_picture_or_a_sentence(format: str) -> None:
+    pillow_heif.register_heif_opener()
+    good, chance = drawn(64, 48, format=format), random.Random(format)
+    for _ in range(150):
+        spoilt = bytearray(good[: chance.randrange(8, len(good) + 1)] if chance.random() < 0.3 else good)
+        for _ in range(chance.randrange(1, 6)):
+            spoilt[chance.randrange(len(spoilt))] = chance.randrange(256)
+        try:
+            prepare_picture(bytes(spoilt), "spoilt")
+        except ValueError as error:
+            assert re.search(r"damaged or cut short|no picture that can be read|million pixels", str(error))  # noqa: PT017
 
 
 def test_a_bomb_costs_nothing() -> None:
