@@ -17,7 +17,7 @@ from threading import Lock
 from PIL import Image
 
 from pipeline.core.edition import Crop, Picture, Rendition
-from pipeline.render.picture_source import LOSSLESS, open_picture
+from pipeline.render.picture_source import LOSSLESS, Source, open_picture
 
 MAX_WIDTH = 1200
 """Pixels. The mail's column is 536 CSS pixels wide; twice that and a little is sharp on every screen."""
@@ -43,6 +43,9 @@ RECIPE = "1"
 
 _KEPT = 64
 _lock = Lock()
+_made: OrderedDict[str, bytes] = OrderedDict()
+"""The web's files lately made, by name: who previews and then approves waits once."""
+
 _prepared: OrderedDict[tuple[str, str, Crop | None, int], Picture] = OrderedDict()
 
 
@@ -69,9 +72,18 @@ def make_renditions(data: bytes, picture: Picture, wanted: Container[str]) -> It
     missing = [one for one in picture.renditions if one.name in wanted]
     if not missing:
         return
-    source = open_picture(data, width=MAX_WIDTH, crop=picture.crop)
+    source: Source | None = None
     for one in missing:
-        yield one, _web_bytes(_scaled(source.image, one.width), one.media_type, lossless=source.format in LOSSLESS)
+        with _lock:
+            body = _made.get(one.name)
+        if body is None:
+            source = source or open_picture(data, width=MAX_WIDTH, crop=picture.crop)
+            body = _web_bytes(_scaled(source.image, one.width), one.media_type, lossless=source.format in LOSSLESS)
+            with _lock:
+                _made[one.name] = body
+                while len(_made) > _KEPT:
+                    _made.popitem(last=False)
+        yield one, body
 
 
 def _remembered(data: bytes, stem: str, crop: Crop | None, width: int) -> Picture:
