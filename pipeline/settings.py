@@ -151,6 +151,8 @@ class Newsletter(_Model):
     legal_notice: dict[str, str] = {}
     needs_legal_notice: bool = False
     mirrors: tuple[Mirror, ...] = ()
+    pictures: Literal["hosted", "embedded"] = "hosted"
+    #: Whether mails show their pictures from the archive or carry them.
     editions: dict[str, Wording] = {}
 
 
@@ -166,7 +168,7 @@ class Limits(_Model):
     paragraph_words: Annotated[int, Field(ge=10)] = 180
     links: Annotated[int, Field(ge=1)] = 60
     repeated_words: Annotated[int, Field(ge=5)] = 25
-    picture_kb: Annotated[int, Field(ge=10)] = 400
+    picture_kb: Annotated[int, Field(ge=10)] = 250
     mail_links: Annotated[int, Field(ge=1)] = 200
 
 

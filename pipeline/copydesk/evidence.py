@@ -35,7 +35,7 @@ class PictureFile:
     published: int
     #: Octets of the picture that readers load.
     personal: frozenset[str] = frozenset()
-    #: As ``render.personal.personal_data`` names it.
+    #: As ``core.edition.Picture.found_personal``.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,7 @@ RULES: dict[str, RuleInfo] = {
     "image-alt": _error("Readers who cannot see the picture get its alternative text."),
     "image-credit": _warning("Every picture names its photographer or agency."),
     "image-caption": _warning("A caption says who, where and when."),
+    "image-focus": _error("A misspelt focus would cut the picture anywhere, or not at all."),
     "image-inline": _error("A picture is a paragraph of its own; mail programs tear others apart."),
     "image-remote": _error("A picture on another server can vanish, change and count readers."),
     "image-path": _error("Pictures lie beside the draft, so that an issue is complete in its folder."),

@@ -53,7 +53,7 @@ def write_issue(station: Station, edition_id: int) -> Path:
     """Writes an edition's page, after the files it shows. Gives the page. Raises DiskFault."""
     with reading(station.engine) as connection:
         edition = editions.by_id(connection, edition_id).edition
-        files = editions.assets(connection, [one.name for one in edition.pictures])
+        files = editions.assets(connection, [*(one.name for one in edition.pictures), *edition.renditions])
         sheets = editions.style_sheets(connection)
     write_media(station, files)
     for sheet in sheets:

@@ -67,7 +67,8 @@ def remarks(desk: Desk, draft: Draft, answers: Mapping[str, Answer] | None = Non
         others=_earlier(desk, draft.id), sent=paragraphs_sent(desk.settings, draft.id), answers=answers or {},
         speller=speller(desk.settings, draft.issue.language),
         pictures={
-            src: PictureFile(published=len(one.data), personal=draft.personal.get(src, frozenset())) for src, one in draft.pictures.items()
+            figure.src: PictureFile(published=len(one.data), personal=one.found_personal)
+            for figure in draft.issue.figures() if (one := draft.pictures.get(figure.picture)) is not None
         },
     )  # fmt: skip
     copy = _copy(desk, draft.id, draft.issue, draft.text, evidence)

@@ -98,7 +98,8 @@ def _claim(sender: Sender, key: BatchKey) -> tuple[Claim, Campaign, Batch] | Non
             batches.move(connection, claim, BatchCause.ACCEPT, accepted_at=now, lease_until=None, detail="everyone in it had left")
             return None
         instance = campaigns.instance_name(connection)
-        content = content_of(editions.by_id(connection, campaign.edition_id).edition)
+        edition = editions.by_id(connection, campaign.edition_id).edition
+        content = content_of(edition, editions.assets(connection, [name for name, _ in edition.embedded]))
     leave = f"{sender.settings.newsroom.base_url}/leave/{campaign.newsletter}"
     recipients = tuple(
         Recipient(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pipeline.core.edition import Edition, Picture
-from pipeline.core.issue import Issue, IssueId
+from pipeline.core.edition import Crop, Edition, Picture
+from pipeline.core.issue import Figure, Issue, IssueId
 from pipeline.core.problem import Problem, Severity, has_errors
 from pipeline.draft.parse import decode_draft, parse_draft
 from pipeline.draft.skeleton import skeleton, slugify
@@ -21,8 +23,8 @@ from pipeline.flow.context import Desk
 from pipeline.newsroom import shown
 from pipeline.render.edition import build_edition
 from pipeline.render.page import Sibling
-from pipeline.render.personal import personal_data
-from pipeline.render.pictures import prepare_picture
+from pipeline.render.picture_source import MAX_BYTES
+from pipeline.render.pictures import prepare_picture, prepare_portrait
 from pipeline.render.words import words
 
 FRONT_MATTER_BYTES = 8192
@@ -36,13 +38,13 @@ class Draft:
     path: Path
     issue: Issue | None
     pictures: dict[str, Picture]
-    #: By the figure's path as written.
+    #: By ``Figure.picture``.
+    sources: dict[str, bytes] = field(repr=False)
+    #: The files these were made from, by the same names.
     source_digest: str
     problems: tuple[Problem, ...]
     text: str
     #: The file's text with one kind of line end.
-    personal: Mapping[str, frozenset[str]]
-    #: What the files of ``pictures`` say of people: see ``render.personal``.
 
     @property
     def sound(self) -> bool:
@@ -111,9 +113,10 @@ def read(desk: Desk, reference: str) -> Draft:
     issue, problems = parse_draft(
         text, file=file, id=id, newsletter=newsletter, authors=desk.settings.authors, newsletters=desk.settings.newsletters
     )
-    found, pictures, personal = [*trouble, *problems], {}, {}
+    found, pictures, sources = [*trouble, *problems], {}, {}
     for figure in issue.figures() if issue else ():
-        outcome = _read_picture(path.parent, figure.src)
+        crop = None if figure.focus is None else Crop(16, 9, *figure.focus)
+        outcome = _read_picture(path.parent, figure.src, partial(prepare_picture, crop=crop))
         if isinstance(outcome, str):
             found.append(
                 Problem(
@@ -122,7 +125,8 @@ def read(desk: Desk, reference: str) -> Draft:
                 )
             )  # fmt: skip
         else:
-            pictures[figure.src], personal[figure.src] = outcome[1], personal_data(outcome[0])
+            sources[figure.picture], pictures[figure.picture] = outcome
+            found += _picture_problems(figure, outcome[1], file)
             digest.update(hashlib.sha256(outcome[0]).digest())
     if issue is not None and issue.translation_of is not None and _path_of(desk, IssueId.parse(issue.translation_of)) is None:
         found.append(
@@ -134,17 +138,31 @@ def read(desk: Desk, reference: str) -> Draft:
         )  # fmt: skip
     unique = tuple(dict.fromkeys(sorted(found, key=lambda p: (p.line, p.rule))))
     return Draft(
-        id=id, path=path, issue=issue, pictures=pictures, source_digest=digest.hexdigest(), problems=unique, text=text, personal=personal
-    )  # fmt: skip
+        id=id, path=path, issue=issue, pictures=pictures, sources=sources, source_digest=digest.hexdigest(), problems=unique, text=text
+    )
 
 
-def _read_picture(folder: Path, src: str) -> tuple[bytes, Picture] | str:
+def _picture_problems(figure: Figure, picture: Picture, file: str) -> Iterator[Problem]:
+    """What there is to say of a picture that can be used."""
+    if picture.frames > 1:
+        yield Problem(
+            rule="picture-animated", severity=Severity.WARNING, file=file, line=figure.line,
+            message=f"the picture {figure.src} moves; readers get its first frame only",
+            hint="Choose a still that says it all, or link to the film.",
+        )  # fmt: skip
+
+
+def _read_picture(folder: Path, src: str, prepare: Callable[[bytes, str], Picture]) -> tuple[bytes, Picture] | str:
+    """The file beside the draft, and what becomes of it; else what is wrong. Reads no more than a picture may weigh."""
     path = (folder / src).resolve()
     if not path.is_relative_to(folder.resolve()):
         return f"the picture {src} lies outside the draft's folder"
     try:
-        data = path.read_bytes()
-        return data, prepare_picture(data, path.stem)
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be read for ever
+            return f"the picture {src} is not a file"
+        with path.open("rb") as source:
+            data = source.read(MAX_BYTES + 1)
+        return data, prepare(data, path.stem)
     except FileNotFoundError:
         return f"there is no picture {src}"
     except OSError as error:
@@ -162,7 +180,7 @@ def render(desk: Desk, draft: Draft) -> tuple[Edition, tuple[Picture, ...]]:
     photos: dict[str, Picture] = {}
     for author in authors:
         if author.photo:
-            outcome = _read_picture(desk.settings.root / "config" / "authors", author.photo)
+            outcome = _read_picture(desk.settings.root / "config" / "authors", author.photo, prepare_portrait)
             if isinstance(outcome, str):
                 raise UsageError(
                     f"config/authors/{author.id}.toml: {outcome}", hint="Put the photo beside the author's file, or remove the line."

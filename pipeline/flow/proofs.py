@@ -72,7 +72,7 @@ def send(sender: Sender, reference: str, addresses: Sequence[str]) -> Proofs:
     chosen = _on_staff(sender, addresses)
     draft = rendering.sound(sender, reference)[0]
     edition, pictures = drafts.render(sender, draft)
-    content = replace(content_of(edition), subject=f"{MARK} {edition.subject}")
+    content = replace(content_of(edition, pictures), subject=f"{MARK} {edition.subject}")
     with reading(sender.engine) as connection:
         barred = {one for one in chosen if readers.suppressed(connection, sender.vault, edition.newsletter, one)}
         instance = campaigns.instance_name(connection)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
 
 from pipeline.configuration import line_of
 from pipeline.copydesk.evidence import Answer
-from pipeline.core.edition import Edition, content_of
+from pipeline.core.edition import Edition, Picture, content_of
 from pipeline.core.mime import compose
 from pipeline.core.problem import Problem, Severity
 from pipeline.errors import Refusal
@@ -21,6 +21,11 @@ from pipeline.flow.drafts import Draft
 from pipeline.newsroom import shown
 from pipeline.render.palette import NEEDED, faint
 from pipeline.settings import Newsletter
+
+WARN_MESSAGE_BYTES = 1_000_000
+MAX_MESSAGE_BYTES = 5_000_000
+"""The whole mail with the pictures it carries. Many mailboxes take ten times more; a reader's phone and purse do not, and
+a mailing of ten thousand sends it ten thousand times."""
 
 SAMPLE_READER = "reader@example.org"
 
@@ -40,8 +45,8 @@ def examine(desk: Desk, reference: str, answers: Mapping[str, Answer] | None = N
     problems = judged(desk, draft, answers)
     if not draft.sound:
         return draft, problems
-    edition, _ = drafts.render(desk, draft)
-    return draft, problems + edition_problems(desk, draft, edition)
+    edition, pictures = drafts.render(desk, draft)
+    return draft, problems + edition_problems(desk, draft, edition, pictures)
 
 
 def judged(desk: Desk, draft: Draft, answers: Mapping[str, Answer] | None = None) -> tuple[Problem, ...]:
@@ -50,9 +55,11 @@ def judged(desk: Desk, draft: Draft, answers: Mapping[str, Answer] | None = None
     return tuple(sorted(said, key=lambda one: (one.line, one.column)))
 
 
-def edition_problems(desk: Desk, draft: Draft, edition: Edition) -> tuple[Problem, ...]:
-    """What only a rendering shows: the mail's weight, and colours that cannot be read."""
-    return copydesk.weighed(desk, draft, edition) + _accent_problems(desk, desk.settings.newsletter(edition.newsletter))
+def edition_problems(desk: Desk, draft: Draft, edition: Edition, pictures: Iterable[Picture]) -> tuple[Problem, ...]:
+    """What only a rendering shows: the mail's weight, also with the pictures it carries, and colours that cannot be read."""
+    newsletter = desk.settings.newsletter(edition.newsletter)
+    weight = copydesk.weighed(desk, draft, edition) + _message_size(edition, pictures, shown(draft.path, desk.settings.root))
+    return weight + _accent_problems(desk, newsletter)
 
 
 def _accent_problems(desk: Desk, newsletter: Newsletter) -> tuple[Problem, ...]:
@@ -71,6 +78,23 @@ def _accent_problems(desk: Desk, newsletter: Newsletter) -> tuple[Problem, ...]:
     )  # fmt: skip
 
 
+def _message_size(edition: Edition, pictures: Iterable[Picture], file: str) -> tuple[Problem, ...]:
+    """What there is to say about the whole mail with the pictures it carries."""
+    carried = {name for name, _ in edition.embedded}
+    # base64 makes 4 octets of 3, and ends every 76 with a line end (RFC 2045 section 6.8).
+    own = len(edition.html.encode()) + len(edition.text.encode())
+    whole = own + sum(len(one.data) * 4 // 3 * 78 // 76 for one in pictures if one.name in carried)
+    if not carried or whole <= WARN_MESSAGE_BYTES:
+        return ()
+    return (
+        Problem(
+            rule="message-size", severity=Severity.ERROR if whole > MAX_MESSAGE_BYTES else Severity.WARNING, file=file, line=1,
+            message=f"with the {len(carried)} pictures it carries the mail is {whole / 1_000_000:.1f} MB for every reader",
+            hint=f'Stay below {WARN_MESSAGE_BYTES // 1_000_000} MB: fewer pictures, or  pictures = "hosted"  for this newsletter.',
+        ),
+    )  # fmt: skip
+
+
 def sound(desk: Desk, reference: str) -> tuple[Draft, tuple[Problem, ...]]:
     """A draft without errors, with its warnings. Raises Refusal that quotes the first error."""
     draft, problems = examine(desk, reference)
@@ -80,10 +104,10 @@ def sound(desk: Desk, reference: str) -> tuple[Draft, tuple[Problem, ...]]:
     return draft, problems
 
 
-def sample_mail(edition: Edition, base_url: str, path: Path) -> bytes:
+def sample_mail(edition: Edition, pictures: Iterable[Picture], base_url: str, path: Path) -> bytes:
     """An edition's mail as one made-up reader would get it, dated by the day on which the draft at ``path`` was last saved."""
     return compose(
-        content_of(edition), to=SAMPLE_READER, unsubscribe_url=f"{base_url}/leave/{edition.newsletter}/SAMPLE",
+        content_of(edition, pictures), to=SAMPLE_READER, unsubscribe_url=f"{base_url}/leave/{edition.newsletter}/SAMPLE",
         message_id=f"{edition.digest[:32]}@{edition.from_address.rpartition('@')[2]}",
         date=datetime.combine(datetime.fromtimestamp(path.stat().st_mtime, UTC), time(0), UTC),
     )  # fmt: skip
@@ -99,7 +123,7 @@ def write(desk: Desk, reference: str, folder: Path) -> Written:
     draft, problems = sound(desk, reference)
     edition, pictures = drafts.render(desk, draft)
     name = draft.id.slug
-    eml = sample_mail(edition, desk.settings.newsroom.base_url, draft.path)
+    eml = sample_mail(edition, pictures, desk.settings.newsroom.base_url, draft.path)
     html, text, web = edition.html.encode(), edition.text.encode(), edition.web.encode()
     media = {f"media/{one.name}": one.data for one in pictures}
     summary: dict[str, object] = {

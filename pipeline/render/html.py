@@ -43,6 +43,12 @@ class Shown:
     src: str
     width: int
     height: int
+    srcset: str = ""
+    #: Further widths of the file at ``src``, as ``srcset`` has them.
+    sources: tuple[tuple[str, str], ...] = ()
+    #: Media type and ``srcset`` of better files, the best first (HTML, 4.8.2).
+    sizes: str = ""
+    #: How wide the page draws it, for all of these.
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class Medium:
     classes: Mapping[str, str]
     #: Role, or ``role.section-kind``, to class.
     picture: Callable[[str], Shown]
-    #: From ``Figure.src``.
+    #: From ``Figure.picture``.
 
 
 MAIL_CLASSES: Mapping[str, str] = {
@@ -106,6 +112,7 @@ class Writer:
     def __init__(self, medium: Medium, direction: str) -> None:
         self._medium = medium
         self._direction = direction
+        self._figures = 0
 
     def section(self, section: Section) -> Markup:
         """A section's blocks, without its title."""
@@ -176,10 +183,7 @@ class Writer:
         return Markup("<strong{}>{}</strong> {}").format(self._class("label"), block.label, content)
 
     def _figure(self, block: Figure, kind: SectionKind) -> Markup:
-        shown = self._medium.picture(block.src)
-        image = Markup('<img{} src="{}" alt="{}" width="{}" height="{}">').format(
-            self._class("image", kind), shown.src, block.alt, shown.width, shown.height
-        )
+        image = self._image(self._medium.picture(block.picture), block.alt, kind)
         credit = Markup("<span{}>({})</span>").format(self._class("credit"), block.credit) if block.credit else Markup("")
         words = Markup(" ").join(part for part in (escape(block.caption), credit) if part)
         mail = self._medium.name == "mail"  # Outlook and Yahoo drop <figure>
@@ -187,6 +191,23 @@ class Writer:
             return self._element("div" if mail else "figure", "figure", kind, image, "")
         caption = self._element("p" if mail else "figcaption", "caption", kind, words, block.caption + block.credit)
         return self._element("div" if mail else "figure", "figure", kind, image + "\n" + caption, "")
+
+    def _image(self, shown: Shown, alt: str, kind: SectionKind) -> Markup:
+        self._figures += 1
+        more = Markup("")
+        if shown.srcset:
+            more += Markup(' srcset="{}" sizes="{}"').format(shown.srcset, shown.sizes)
+        if shown.sources:  # the lead picture is what the page is opened for; the others wait until they come near
+            more += Markup(' fetchpriority="high"') if self._figures == 1 else Markup(' loading="lazy" decoding="async"')
+        image = Markup('<img{} src="{}" alt="{}" width="{}" height="{}"{}>').format(
+            self._class("image", kind), shown.src, alt, shown.width, shown.height, more
+        )
+        if not shown.sources:
+            return image
+        sources = Markup("\n").join(
+            Markup('<source type="{}" srcset="{}" sizes="{}">').format(type, srcset, shown.sizes) for type, srcset in shown.sources
+        )
+        return Markup("<picture>\n{}\n{}\n</picture>").format(sources, image)
 
     def _quote(self, block: Quote, kind: SectionKind) -> Markup:
         parts = [self._element("p", "quote-text", kind, self.inlines(content), plain(content)) for content in block.paragraphs]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from markupsafe import Markup
 
@@ -21,6 +21,9 @@ W = TypeVar("W", Wording, AuthorWording)
 
 AUTHOR_PHOTO = 72
 """CSS pixels: the side of an author's portrait."""
+
+WEB_SIZES = "(min-width: 62rem) 48.5rem, (min-width: 42rem) 39.5rem, calc(100vw - 2.5rem)"
+"""How wide ``web/style.css`` draws a picture: over the edges of the column, in the column, or in a phone's window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,13 +334,26 @@ def legal_notice(newsletter: Newsletter, language: str, medium: Medium) -> Notic
     return Notice(language=found, direction=direction(found), paragraphs=prose(notices[found], medium, direction(found)))
 
 
-def shown(picture: Picture, src: str, column: int, *, medium: Literal["mail", "web"]) -> Shown:
+def shown(picture: Picture, src: str, column: int) -> Shown:
     """A picture at the width of a column, in CSS pixels; a smaller one stays as it is.
 
-    A mail needs the drawn size in its attributes, since Word reads nothing else; the web page scales by style sheet and
-    gives the true size, from which the browser keeps the room free.
+    A mail needs the drawn size in its attributes, since Word reads nothing else.
     """
-    if medium == "web":
-        return Shown(src, picture.width, picture.height)
     width = min(column, picture.width)
     return Shown(src, width, max(1, round(picture.height * width / picture.width)))
+
+
+def shown_at_size(picture: Picture, media: str) -> Shown:
+    """A picture at its true size, from which a browser keeps the room free; its style sheet scales it."""
+    return Shown(media + picture.name, picture.width, picture.height)
+
+
+def shown_in_widths(picture: Picture, media: str) -> Shown:
+    """A picture with the files among which a browser chooses by its window, its screen, and the formats it knows."""
+    sets: dict[str, list[str]] = {}
+    for one in picture.renditions:
+        sets.setdefault(one.media_type, []).append(f"{media}{one.name} {one.width}w")
+    own = sets.pop(picture.media_type, [])
+    srcset = ", ".join([*own, f"{media}{picture.name} {picture.width}w"]) if own else ""
+    sources = tuple((type, ", ".join(files)) for type, files in sets.items())
+    return Shown(media + picture.name, picture.width, picture.height, srcset, sources, WEB_SIZES)

@@ -83,6 +83,11 @@ def assets(connection: Connection, names: Iterable[str]) -> list[Asset]:
     return [Asset(name=row.name, media_type=row.media_type, data=bytes(row.data)) for row in rows]
 
 
+def present(connection: Connection, names: Iterable[str]) -> set[str]:
+    """Those of the names under which a file is stored."""
+    return set(connection.execute(select(asset.c.name).where(asset.c.name.in_(list(names)))).scalars())
+
+
 def style_sheets(connection: Connection) -> list[Asset]:
     """Every style sheet that some edition's page was made with."""
     rows = connection.execute(select(asset).where(asset.c.media_type == "text/css")).all()

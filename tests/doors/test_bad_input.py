@@ -288,10 +288,10 @@ def test_a_file_that_is_no_database(briefing: Briefing, root: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real disk of 600 KB."""
+    """A real disk of 1200 KB."""
     place = tmp_path / "disk"
     place.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(place)], capture_output=True).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1200k", "tmpfs", str(place)], capture_output=True).returncode:
         pytest.skip("a small disk can be mounted by root only")
     yield place
     subprocess.run(["umount", str(place)], check=True)
@@ -300,7 +300,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk(briefing: Briefing, root: Path, small_disk: Path) -> None:
     rendered = briefing("render", ISSUE, "--out", str(small_disk / "out"))
     assert rendered.code == 0
-    (small_disk / "filler").write_bytes(bytes(400_000))
+    (small_disk / "filler").write_bytes(bytes(1_000_000))
     refused = briefing("render", "eurasia-briefing/2021-07-21-why-beijing-talks-to-the-taliban", "--out", str(small_disk / "more"))
     assert refused.code == 3
     assert "No space left" in refused.err

@@ -203,9 +203,9 @@ def test_no_address_in_the_log_nor_in_a_traceback(desk: Office, caplog: pytest.L
 def test_the_sample_mail_says_the_same_as_before(desk: Office, tmp_path: Path) -> None:
     written = rendering.write(desk.sender, ISSUE, tmp_path)
     draft = drafts.read(desk.sender, ISSUE)
-    edition, _ = drafts.render(desk.sender, draft)
+    edition, pictures = drafts.render(desk.sender, draft)
     eml = next(path for path in written.paths if path.suffix == ".eml").read_bytes()
-    assert eml == rendering.sample_mail(edition, desk.sender.settings.newsroom.base_url, draft.path)
+    assert eml == rendering.sample_mail(edition, pictures, desk.sender.settings.newsroom.base_url, draft.path)
     assert b"[TEST]" not in eml
 
 

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from pipeline.clock import Clock
+from pipeline.core.message import InlinePicture
 from pipeline.providers.sandbox.faults import Dice
 from pipeline.providers.sandbox.intake import INVALID_TO, Rejected, read_call
 from pipeline.providers.sandbox.rendering import all_headers
@@ -29,6 +30,7 @@ EVENTS_PAGE = 300
 
 _FORM_LIMIT = 25_000_000
 _PAGE_LIMIT = 1000
+_MOST_FILES = 100
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -56,7 +58,7 @@ def routes(store: SandboxStore, dice: Dice, now: Clock, api_key: str) -> list[Ro
 
 def _messages(store: SandboxStore, dice: Dice, now: Clock) -> Endpoint:
     async def messages(request: Request) -> Response:
-        fields = await _form(request)
+        fields, files = await _form(request)
         if dice.latency_s:
             await asyncio.sleep(dice.latency_s)
         if dice.strikes("drop-before"):
@@ -65,7 +67,7 @@ def _messages(store: SandboxStore, dice: Dice, now: Clock) -> Endpoint:
             return refusal
         domain = request.path_params["domain"]
         try:
-            call = read_call(fields, domain=domain, fallback_id=f"{now():%Y%m%d%H%M%S}.{uuid.uuid4().hex}@{domain}")
+            call = read_call(fields, files=files, domain=domain, fallback_id=f"{now():%Y%m%d%H%M%S}.{uuid.uuid4().hex}@{domain}")
         except Rejected as error:
             return JSONResponse({"message": str(error)}, 400)
         await run_in_threadpool(store.accept, call, now())
@@ -159,7 +161,8 @@ def _own_routes(store: SandboxStore) -> list[Route]:
         mail = await run_in_threadpool(store.mail, request.path_params["id"])
         if mail is None:
             return JSONResponse({"message": "no such message"}, 404)
-        return JSONResponse({**_summary(mail), "headers": all_headers(mail), "html": mail.html, "text": mail.text})
+        inline = [{"content_id": file.content_id, "media_type": file.media_type, "size": len(file.data)} for file in mail.inline]
+        return JSONResponse({**_summary(mail), "headers": all_headers(mail), "html": mail.html, "text": mail.text, "inline": inline})
 
     async def stats(_request: Request) -> Response:
         return JSONResponse(asdict(await run_in_threadpool(store.stats)))
@@ -195,13 +198,23 @@ def _summary(mail: Mail) -> dict[str, object]:
     }
 
 
-async def _form(request: Request) -> list[tuple[str, str]]:
-    """The text fields in order. Starlette's own limits (1000 fields, 1 MB a part) are below one full call of Mailgun's."""
+async def _form(request: Request) -> tuple[list[tuple[str, str]], list[tuple[str, InlinePicture]]]:
+    """The text fields in order, and the files by field. Starlette's own limits (1000 fields, 1 MB a part) are below one full
+    call of Mailgun's."""
+    fields: list[tuple[str, str]] = []
+    files: list[tuple[str, InlinePicture]] = []
     try:
-        async with request.form(max_files=0, max_fields=5000, max_part_size=_FORM_LIMIT) as form:
-            return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+        async with request.form(max_files=_MOST_FILES, max_fields=5000, max_part_size=_FORM_LIMIT) as form:
+            for field, value in form.multi_items():
+                if isinstance(value, str):
+                    fields.append((field, value))
+                else:
+                    name, data = value.filename or "", await value.read()
+                    media_type = value.content_type or "application/octet-stream"
+                    files.append((field, InlinePicture(content_id=name, name=name, media_type=media_type, data=data)))
     except MultiPartException:
-        return []
+        return [], []
+    return fields, files
 
 
 async def _hang_up(request: Request) -> Response:

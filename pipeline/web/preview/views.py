@@ -112,7 +112,7 @@ def mail_copy(rendering: Rendering, frame: str) -> str | None:
         return rendering.local(rendering.mail.clipped())
     if frame not in ("light", "dark", "pictures", "rtl", "clipped"):
         return None
-    copy = in_scheme(marked(rendering.edition.html, rendering.marks), "dark" if frame == "dark" else "light")
+    copy = in_scheme(marked(rendering.unpacked(rendering.edition.html), rendering.marks), "dark" if frame == "dark" else "light")
     if frame == "pictures":
         return pictures_off(copy)
     return mirrored(copy) if frame == "rtl" and rendering.edition.direction == "ltr" else copy
