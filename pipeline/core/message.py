@@ -51,6 +51,8 @@ class Content:
     language: str
     archive_url: str
     #: The issue's own page (RFC 5064 ``Archived-At``).
+    list_archive_url: str = ""
+    #: The page of all the newsletter's issues (RFC 2369 ``List-Archive``).
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
