@@ -139,7 +139,9 @@ class TextWriter:
     def _block(self, block: Block, indent: str) -> str:
         match block:
             case Paragraph():
-                text = f"{block.label}{gap_after(block.label)}{self._inlines(block.content)}" if block.label else self._inlines(block.content)
+                text = (
+                    f"{block.label}{gap_after(block.label)}{self._inlines(block.content)}" if block.label else self._inlines(block.content)
+                )
                 return self._wrapped(text, indent)
             case SubHeading():
                 return self._wrapped(self._inlines(block.content).rstrip(), indent)
