@@ -40,7 +40,8 @@ lock:  ## Write both lock files anew (needs uv)
 	uv pip compile pyproject.toml --group install --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q -o requirements.lock
 	uv pip compile pyproject.toml --group dev --extra postgres --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q -o requirements-dev.lock
 
-screenshots: $(DEV)/.ready  ## Take the README's pictures from a running demo
+screenshots: $(DEV)/.ready  ## Take the pictures of README and docs anew (needs Chromium)
+	@$(DEVBIN)/python docs/pictures/take_sections.py
 	@$(DEVBIN)/python docs/pictures/take_screenshots.py
 
 clean:  ## Remove what make made (not your newsrooms)

@@ -190,6 +190,15 @@ class Style(_Model):
     words: dict[str, str] = {}
 
 
+class AuthorWording(_Model):
+    """An author in another language, for issues in that language; what is left out stays as it is in the author's own."""
+
+    name: str = ""
+    role: str = ""
+    bio: str = ""
+    links: dict[str, BaseUrl] = {}
+
+
 class Author(_Model):
     """``config/authors/<id>.toml``: a byline and its card."""
 
@@ -201,6 +210,7 @@ class Author(_Model):
     #: A picture's file name, beside the TOML file.
     email: MailAddress | None = None
     links: dict[str, BaseUrl] = {}
+    editions: dict[str, AuthorWording] = {}
 
 
 class ProviderChoice(_Model):

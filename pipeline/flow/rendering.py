@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
 
+from pipeline.configuration import line_of
 from pipeline.core.edition import Edition, content_of
 from pipeline.core.mime import compose
 from pipeline.core.problem import Problem, Severity
@@ -16,6 +17,8 @@ from pipeline.flow import copydesk, drafts
 from pipeline.flow.context import Desk
 from pipeline.flow.drafts import Draft
 from pipeline.newsroom import shown
+from pipeline.render.palette import NEEDED, faint
+from pipeline.settings import Newsletter
 
 WARN_HTML_BYTES = 75 * 1024
 MAX_HTML_BYTES = 85 * 1024
@@ -40,7 +43,7 @@ def examine(desk: Desk, reference: str) -> tuple[Draft, tuple[Problem, ...]]:
     if not draft.sound:
         return draft, problems
     edition, _ = drafts.render(desk, draft)
-    return draft, problems + size_problems(edition, shown(draft.path, desk.settings.root))
+    return draft, problems + edition_problems(desk, draft, edition)
 
 
 def judged(desk: Desk, draft: Draft) -> tuple[Problem, ...]:
@@ -49,7 +52,30 @@ def judged(desk: Desk, draft: Draft) -> tuple[Problem, ...]:
     return tuple(sorted(said, key=lambda one: (one.line, one.column)))
 
 
-def size_problems(edition: Edition, file: str) -> tuple[Problem, ...]:
+def edition_problems(desk: Desk, draft: Draft, edition: Edition) -> tuple[Problem, ...]:
+    """What only a rendering shows: the mail's weight, and colours that cannot be read."""
+    return _size_problems(edition, shown(draft.path, desk.settings.root)) + _accent_problems(
+        desk, desk.settings.newsletter(edition.newsletter)
+    )
+
+
+def _accent_problems(desk: Desk, newsletter: Newsletter) -> tuple[Problem, ...]:
+    """An accent that text is not set in, where the newsletter's own file chose it."""
+    path = desk.settings.root / "config" / "newsletters" / f"{newsletter.id}.toml"
+    text = path.read_text("utf-8")
+    return tuple(
+        Problem(
+            rule="accent-contrast", severity=Severity.WARNING, file=shown(path, desk.settings.root),
+            line=line_of(text, f"brand.{one.setting}") or 1,
+            message=f"text in {one.colour} could hardly be read {'on a dark ground' if one.setting == 'accent_dark' else 'on paper'} "
+            f"(contrast {one.contrast:.1f} to 1, and {NEEDED} are needed), so labels and links are set in {one.shown}",
+            hint=f"Choose another brand.{one.setting} if that does not look right; lines and bars keep the colour you chose.",
+        )
+        for one in faint(newsletter.brand.accent, newsletter.brand.accent_dark)
+    )  # fmt: skip
+
+
+def _size_problems(edition: Edition, file: str) -> tuple[Problem, ...]:
     """What there is to say about the weight of an edition's mail."""
     size = len(edition.html.encode())
     if size <= WARN_HTML_BYTES:

@@ -59,7 +59,7 @@ class Medium:
 
 MAIL_CLASSES: Mapping[str, str] = {
     "paragraph": "p", "paragraph.note": "pn", "paragraph.correction": "pn", "label": "v", "link": "a v",
-    "link.podcast-button": "b", "quote": "q", "quote-text": "qt v", "quote-by": "qb m", "unordered": "ul",
+    "link.podcast-button": "b", "quote": "q ba", "quote-text": "qt v", "quote-by": "qb m", "unordered": "ul",
     "ordered": "ul", "item": "li", "unordered.read-more": "rl", "item.read-more": "ri ln", "stories": "st", "story": "si v",
     "story-text": "sp x", "heading": "h3", "question": "qu", "figure": "f", "image": "g", "caption": "cap m", "rule": "r ln",
     "code": "mono", "ltr": "tl", "rtl": "tr",
@@ -153,10 +153,11 @@ class Writer:
         return Markup("").join(out)
 
     def _link(self, node: Link, role: str) -> Markup:
-        # An address runs from left to right; among right-to-left words its last slash would jump to its front.
-        bare = self._direction == "rtl" and plain(node.children).startswith("https://")
-        turned = Markup(' dir="ltr"') if bare else ""
-        return Markup('<a{}{} href="{}">{}</a>').format(self._class(role), turned, node.href.strip(), self.inlines(node.children))
+        href = node.href.strip()
+        # Between words that run from right to left a bare address would lose its last slash to the wrong end.
+        bare = self._direction == "rtl" and plain(node.children).strip() in (href, href.removeprefix("mailto:"))
+        turned = Markup(' dir="ltr"') if bare else Markup("")
+        return Markup('<a{}{} href="{}">{}</a>').format(self._class(role), turned, href, self.inlines(node.children))
 
     def _paragraph(self, block: Paragraph, kind: SectionKind, level: int, role: str) -> Markup:
         text = plain(block.content)

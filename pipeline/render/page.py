@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from markupsafe import Markup
 
@@ -15,7 +15,9 @@ from pipeline.render.html import Medium, Shown, Writer
 from pipeline.render.language import Typography, direction, own_name, text_direction, typography
 from pipeline.render.palette import Palette, dark, light
 from pipeline.render.words import Words
-from pipeline.settings import Author, Newsletter, Wording
+from pipeline.settings import Author, AuthorWording, Newsletter, Wording
+
+W = TypeVar("W", Wording, AuthorWording)
 
 AUTHOR_PHOTO = 72
 """CSS pixels: the side of an author's portrait."""
@@ -202,7 +204,9 @@ def page_of(
 ) -> Page:  # fmt: skip
     """Gathers what surrounds an article; ``classes`` are those of the medium's links."""
     medium = Medium("page", classes, no_picture)
-    wording = _wording(newsletter, issue.language)
+    wording = _in_language(newsletter.editions, issue.language) or Wording()
+    authors = [_worded(author, issue.language) for author in authors]
+    cards = tuple(_card(author, photos.get(author.id), medium) for author in authors)
     about = prose(wording.about or newsletter.about, medium, direction(issue.language))
     return Page(
         title=issue.title,
@@ -216,7 +220,7 @@ def page_of(
         reading_time=words.reading_time(_reading_text(issue)),
         topics=issue.topics,
         translations=tuple(translations),
-        authors=tuple(_card(author, photos.get(author.id), medium) for author in authors),
+        authors=cards,
         newsletter_id=newsletter.id,
         newsletter=newsletter.name,
         tagline=wording.tagline or newsletter.tagline,
@@ -234,7 +238,9 @@ def page_of(
         dark=dark(newsletter.brand.accent_dark),
         furniture=_furniture(words, issue.language),
         home=newsletter.language,
-        translated=frozenset({wording.tagline, *(paragraph.text for paragraph in about if wording.about)} - {""}),
+        translated=frozenset(
+            {wording.tagline, *(part.text for part in about if wording.about), *_translated(authors, cards, issue.language)} - {""}
+        ),
     )
 
 
@@ -244,9 +250,24 @@ def _furniture(words: Words, language: str) -> Markup:
     return Markup(' lang="{}" dir="{}"').format(words.language, direction(words.language))
 
 
-def _wording(newsletter: Newsletter, language: str) -> Wording:
-    """The newsletter's texts in the issue's language, where it has them."""
-    return newsletter.editions.get(language) or newsletter.editions.get(language.split("-")[0]) or Wording()
+def _in_language(editions: Mapping[str, W], language: str) -> W | None:
+    """The texts in the issue's language, else in its primary language."""
+    return editions.get(language) or editions.get(language.split("-")[0])
+
+
+def _worded(author: Author, language: str) -> Author:
+    """The author as issues in this language name them."""
+    wording = _in_language(author.editions, language)
+    return author if wording is None else author.model_copy(update={name: value for name, value in wording if value})
+
+
+def _translated(authors: Sequence[Author], cards: Sequence[AuthorCard], language: str) -> Iterator[str]:
+    """Those texts of the cards that are in the issue's language though the newsletter's is another."""
+    for author, card in zip(authors, cards, strict=True):
+        if wording := _in_language(author.editions, language):
+            yield wording.name
+            yield wording.role
+            yield from (part.text for part in card.bio if wording.bio)
 
 
 def translation(sibling: Sibling, href: str, url: str) -> Translation:

@@ -318,13 +318,14 @@ def _templates() -> Environment:
 
 
 def edition(
-    issue: Issue = RICH, *, newsletter: Newsletter = NEWSLETTER, next_issue: str | None = "December 9", siblings: Sequence[Sibling] = ()
-) -> Edition:
+    issue: Issue = RICH, *, newsletter: Newsletter = NEWSLETTER, next_issue: str | None = "December 9", siblings: Sequence[Sibling] = (),
+    author: Author = AUTHOR,
+) -> Edition:  # fmt: skip
     """The edition of a sample with the packaged templates."""
     built, _ = build_edition(
         issue,
         newsletter=newsletter,
-        authors=(AUTHOR,),
+        authors=(author,),
         newsroom_name="Example Newsroom",
         base_url=BASE_URL,
         pictures=pictures(),

@@ -23,7 +23,7 @@ from pipeline.core.edition import Edition, content_of
 from pipeline.core.issue import Figure, Issue, IssueId, Link, Section, SectionKind, plain
 from pipeline.render.edition import missing_pictures
 from pipeline.render.page import Sibling, legal_notice
-from pipeline.settings import Newsletter, Wording
+from pipeline.settings import AuthorWording, Newsletter, Wording
 from tests.render import samples
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -177,6 +177,17 @@ def test_right_to_left_turns_sides_and_leaves_english_alone() -> None:
     assert "letter-spacing" not in edition.html
 
 
+def test_a_bare_address_keeps_its_end_between_words_that_run_the_other_way() -> None:
+    about = Wording(about="بۇرۇنقى سانلار: https://news.example.org/river-letter/")
+    newsletter = samples.NEWSLETTER.model_copy(update={"editions": {"ug": about}})
+    bare = r'<a[^>]* dir="ltr"[^>]*>https://news\.example\.org/river-letter/</a>'
+    edition = samples.edition(samples.UYGHUR, newsletter=newsletter)
+    assert re.search(bare, edition.html)
+    assert re.search(bare, edition.web)
+    russian = samples.edition(replace(samples.RICH, language="ru"), newsletter=newsletter.model_copy(update={"about": about.about}))
+    assert not re.search(bare, russian.html)
+
+
 def test_words_that_are_not_in_the_issues_language_say_so() -> None:
     edition = samples.edition(replace(samples.UYGHUR, language="ps"))
     assert re.search(r'<a[^>]* lang="en" dir="ltr"[^>]*>View this issue', edition.html)
@@ -187,7 +198,9 @@ def test_the_configurations_texts_say_their_language_or_come_in_the_issues() -> 
     for part in ("html", "web"):
         page = getattr(samples.edition(russian), part)
         assert re.search(r'<p[^>]* lang="en" dir="ltr"[^>]*>What moves along the border rivers', page)
-        assert re.search(r'<p[^>]* lang="en" dir="ltr"[^>]*>Correspondent on the upper river', page)
+        assert re.search(
+            r'<(p|div)[^>]* lang="en" dir="ltr"[^>]*>(\s*<h2>[^<]+</h2>\s*<p class="role">)?Correspondent on the upper river', page
+        )
     wording = Wording(tagline="Что движется по рекам", about="О реках и границах.")
     both = samples.edition(russian, newsletter=samples.NEWSLETTER.model_copy(update={"editions": {"ru": wording}}))
     for part in ("html", "web"):
@@ -195,6 +208,26 @@ def test_the_configurations_texts_say_their_language_or_come_in_the_issues() -> 
         assert not re.search(r'<p[^>]* lang="en"[^>]*>(Что движется|О реках)', getattr(both, part))
         assert "What moves along" not in getattr(both, part)
     assert "О реках и границах." in both.text
+
+
+def test_an_author_card_comes_in_the_issues_language() -> None:
+    russian = AuthorWording(
+        name="Мара Линдквист", role="Наш корреспондент", bio="Мара пишет о реках.", links={"Её страница": "https://x.example"}
+    )
+    author = samples.AUTHOR.model_copy(update={"editions": {"ru": russian, "ug": AuthorWording(role="مۇخبىر")}})
+    edition = samples.edition(replace(samples.RICH, language="ru-RU"), author=author)
+    assert edition.authors == ("Мара Линдквист",)
+    for part in (edition.html, edition.web, edition.text, edition.feed):
+        assert "Мара Линдквист" in part
+        assert "Lindqvist" not in part
+    for part in (edition.html, edition.web, edition.text):
+        assert all(words in part for words in ("Наш корреспондент", "Мара пишет о реках.", "Её страница", "mara@news.example.org"))
+        assert "keeps bees" not in part
+    for part in (edition.html, edition.web):
+        assert not re.search(r'lang="en"[^>]*>\s*(<h2>)?(Мара|Наш)', part)
+    uyghur = samples.edition(samples.UYGHUR, author=author)
+    assert uyghur.authors == ("Mara Lindqvist",), "what is left out stays as it is"
+    assert all("مۇخبىر" in part and "She keeps bees." in part for part in (uyghur.html, uyghur.web, uyghur.text))
 
 
 def test_editions_in_other_languages_are_named_in_mail_text_and_web() -> None:

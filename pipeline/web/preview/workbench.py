@@ -20,7 +20,7 @@ from pipeline.core.problem import Problem
 from pipeline.errors import BriefingError, Refusal
 from pipeline.flow import drafts
 from pipeline.flow.context import Desk
-from pipeline.flow.rendering import judged, sample_mail, size_problems
+from pipeline.flow.rendering import edition_problems, judged, sample_mail
 from pipeline.newsroom import shown
 from pipeline.render.web import site_css
 from pipeline.web.preview.copies import Composed
@@ -153,15 +153,16 @@ class Workbench:
     def _fresh(self, id: IssueId, base_url: str, version: str, before: Look | None) -> Look:
         problems: tuple[Problem, ...] = ()
         source: tuple[str, ...] = ()
+        file = ""
         rendering, fault = None, None
         try:
             loaded = self._desk()
             desk, public = _below(loaded, base_url), loaded.settings.newsroom.base_url
             draft = drafts.read(desk, str(id))
-            problems, source = judged(desk, draft), _lines(draft.path)
+            problems, source, file = judged(desk, draft), _lines(draft.path), shown(draft.path, self._root)
             if draft.sound:
                 rendering = _render(desk, draft, public, source)
-                problems += size_problems(rendering.public, shown(draft.path, self._root))
+                problems += edition_problems(desk, draft, rendering.public)
         except BriefingError as error:
             fault = Fault(error.message, error.hint)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end an editor's preview either
@@ -170,7 +171,7 @@ class Workbench:
         stale = rendering is None
         if rendering is None and before is not None and before.base_url == base_url:
             rendering = before.rendering
-        places = tuple("" if rendering is None else _place(rendering, source, problem.line) for problem in problems)
+        places = tuple("" if rendering is None or problem.file != file else _place(rendering, source, problem.line) for problem in problems)
         return Look(
             id=id, version=version, base_url=base_url, rendering=rendering, stale=stale, problems=problems, places=places, fault=fault
         )
