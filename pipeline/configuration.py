@@ -46,7 +46,10 @@ def load(root: Path, environ: Mapping[str, str], overrides: Mapping[str, str] | 
         Origin(name, "********" if name.rpartition(".")[2] in SECRETS else _masked_url(str(value)), source)
         for name, (value, source) in sorted(values.items())
     )
-    return Settings(root=root, newsroom=settings, newsletters=newsletters, authors=authors, origins=origins, style=_load_style(root))
+    return Settings(
+        root=root, newsroom=settings, newsletters=newsletters, authors=authors, origins=origins, style=_load_style(root),
+        known_words=_known_words(newsroom.packaged() / newsroom.WORDS) | _known_words(root / newsroom.WORDS),
+    )  # fmt: skip
 
 
 def _masked_url(value: str) -> str:
@@ -79,10 +82,31 @@ def _load_style(root: Path) -> Style:
                 hint=f"Did you mean {close[0]}?" if close else "The rules are listed in docs/reference/copy-desk.md.",
             )  # fmt: skip
     merged = {**base, **own}
-    for table in ("rules", "limits", "lists", "sections"):
+    for table in ("rules", "limits", "lists", "sections", "spelling"):
         if isinstance(own.get(table), dict):
             merged[table] = {**base[table], **own[table]}
     return _checked(Style, merged, path, {})
+
+
+def _known_words(path: Path) -> frozenset[str]:
+    """A list of words, one a line; what follows ``#`` is a remark. A missing file is an empty list."""
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except FileNotFoundError:
+        return frozenset()
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"the file is not UTF-8 (byte {error.start})", path=path, hint="Save it as UTF-8.") from None
+    except OSError as error:
+        raise ConfigurationError(f"cannot be read: {error.strerror}", path=path) from None
+    words = set()
+    for number, line in enumerate(lines, 1):
+        word = line.partition("#")[0].strip()
+        if len(word.split()) > 1:
+            raise ConfigurationError(
+                f"{word!r} is more than one word", path=path, line=number, hint="Write one word a line; a remark begins with #."
+            )
+        words.add(word.replace("’", "'"))
+    return frozenset(words - {""})
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -149,11 +149,12 @@ class Newsletter(_Model):
     brand: Brand = Brand()
     sections: dict[str, SectionKindName] = {}
     legal_notice: dict[str, str] = {}
+    needs_legal_notice: bool = False
     mirrors: tuple[Mirror, ...] = ()
     editions: dict[str, Wording] = {}
 
 
-RuleState = Literal["off", "warning", "error"]
+RuleState = Literal["off", "note", "warning", "error"]
 
 
 class Limits(_Model):
@@ -165,6 +166,8 @@ class Limits(_Model):
     paragraph_words: Annotated[int, Field(ge=10)] = 180
     links: Annotated[int, Field(ge=1)] = 60
     repeated_words: Annotated[int, Field(ge=5)] = 25
+    picture_kb: Annotated[int, Field(ge=10)] = 400
+    mail_links: Annotated[int, Field(ge=1)] = 200
 
 
 class StyleLists(_Model):
@@ -180,6 +183,14 @@ class StyleSections(_Model):
     always: tuple[SectionKindName, ...] = ()
 
 
+class Spelling(_Model):
+    """``[spelling]``: where the dictionaries are, and which words are looked up in them."""
+
+    names: bool = False
+    folders: tuple[str, ...] = ("config/dictionaries", "/usr/share/hunspell")
+    dictionaries: dict[str, Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]] = {}
+
+
 class Style(_Model):
     """``config/style.toml``: what the copy desk of this newsroom says, and how it spells."""
 
@@ -187,6 +198,8 @@ class Style(_Model):
     limits: Limits = Limits()
     lists: StyleLists = StyleLists()
     sections: StyleSections = StyleSections()
+    spelling: Spelling = Spelling()
+    units: dict[str, str] = {}
     words: dict[str, str] = {}
 
 
@@ -259,6 +272,8 @@ class Settings:
     authors: Mapping[str, Author]
     origins: tuple[Origin, ...]
     style: Style = field(default_factory=Style)
+    known_words: frozenset[str] = frozenset()
+    #: Words that are right though no dictionary has them.
 
     @property
     def var(self) -> Path:

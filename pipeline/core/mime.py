@@ -75,6 +75,11 @@ def fold(name: str, value: str) -> bytes:
     return b"\r\n".join(octets) + b"\r\n"
 
 
+def encoded_size(body: str) -> int:
+    """The octets of a text part's body as ``compose`` writes it."""
+    return len(_smaller_encoding(_LINE_END.sub("\n", body).encode())[1])
+
+
 def _part(kind: str, body: str) -> bytes:
     encoding, encoded = _smaller_encoding(_LINE_END.sub("\n", body).encode())
     return f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n'.encode() + encoded

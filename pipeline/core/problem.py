@@ -7,10 +7,11 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How bad a Problem is: an error stops an edition, a warning does not."""
+    """How bad a Problem is: an error stops an edition, a warning does not, a note is for whoever has time."""
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

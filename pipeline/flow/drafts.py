@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,6 +21,7 @@ from pipeline.flow.context import Desk
 from pipeline.newsroom import shown
 from pipeline.render.edition import build_edition
 from pipeline.render.page import Sibling
+from pipeline.render.personal import personal_data
 from pipeline.render.pictures import prepare_picture
 from pipeline.render.words import words
 
@@ -39,6 +41,8 @@ class Draft:
     problems: tuple[Problem, ...]
     text: str
     #: The file's text with one kind of line end.
+    personal: Mapping[str, frozenset[str]]
+    #: What the files of ``pictures`` say of people: see ``render.personal``.
 
     @property
     def sound(self) -> bool:
@@ -107,7 +111,7 @@ def read(desk: Desk, reference: str) -> Draft:
     issue, problems = parse_draft(
         text, file=file, id=id, newsletter=newsletter, authors=desk.settings.authors, newsletters=desk.settings.newsletters
     )
-    found, pictures = [*trouble, *problems], {}
+    found, pictures, personal = [*trouble, *problems], {}, {}
     for figure in issue.figures() if issue else ():
         outcome = _read_picture(path.parent, figure.src)
         if isinstance(outcome, str):
@@ -118,7 +122,7 @@ def read(desk: Desk, reference: str) -> Draft:
                 )
             )  # fmt: skip
         else:
-            pictures[figure.src] = outcome[1]
+            pictures[figure.src], personal[figure.src] = outcome[1], personal_data(outcome[0])
             digest.update(hashlib.sha256(outcome[0]).digest())
     if issue is not None and issue.translation_of is not None and _path_of(desk, IssueId.parse(issue.translation_of)) is None:
         found.append(
@@ -129,7 +133,9 @@ def read(desk: Desk, reference: str) -> Draft:
             )
         )  # fmt: skip
     unique = tuple(dict.fromkeys(sorted(found, key=lambda p: (p.line, p.rule))))
-    return Draft(id=id, path=path, issue=issue, pictures=pictures, source_digest=digest.hexdigest(), problems=unique, text=text)
+    return Draft(
+        id=id, path=path, issue=issue, pictures=pictures, source_digest=digest.hexdigest(), problems=unique, text=text, personal=personal
+    )  # fmt: skip
 
 
 def _read_picture(folder: Path, src: str) -> tuple[bytes, Picture] | str:

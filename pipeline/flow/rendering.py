@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
 
 from pipeline.configuration import line_of
+from pipeline.copydesk.evidence import Answer
 from pipeline.core.edition import Edition, content_of
 from pipeline.core.mime import compose
 from pipeline.core.problem import Problem, Severity
@@ -19,10 +21,6 @@ from pipeline.flow.drafts import Draft
 from pipeline.newsroom import shown
 from pipeline.render.palette import NEEDED, faint
 from pipeline.settings import Newsletter
-
-WARN_HTML_BYTES = 75 * 1024
-MAX_HTML_BYTES = 85 * 1024
-"""Gmail clips mail of about 102 KB; what a sender adds on the way counts too."""
 
 SAMPLE_READER = "reader@example.org"
 
@@ -36,27 +34,25 @@ class Written:
     problems: tuple[Problem, ...]
 
 
-def examine(desk: Desk, reference: str) -> tuple[Draft, tuple[Problem, ...]]:
-    """A draft and every Problem, also those that only its rendering shows."""
+def examine(desk: Desk, reference: str, answers: Mapping[str, Answer] | None = None) -> tuple[Draft, tuple[Problem, ...]]:
+    """A draft and every Problem, also those that only its rendering shows; ``answers`` is what is known of its links."""
     draft = drafts.read(desk, reference)
-    problems = judged(desk, draft)
+    problems = judged(desk, draft, answers)
     if not draft.sound:
         return draft, problems
     edition, _ = drafts.render(desk, draft)
     return draft, problems + edition_problems(desk, draft, edition)
 
 
-def judged(desk: Desk, draft: Draft) -> tuple[Problem, ...]:
+def judged(desk: Desk, draft: Draft, answers: Mapping[str, Answer] | None = None) -> tuple[Problem, ...]:
     """What the parser and the copy desk say of a draft, by line."""
-    said = draft.problems + tuple(remark.problem for remark in copydesk.remarks(desk, draft))
+    said = copydesk.switched(desk, draft.problems) + tuple(remark.problem for remark in copydesk.remarks(desk, draft, answers))
     return tuple(sorted(said, key=lambda one: (one.line, one.column)))
 
 
 def edition_problems(desk: Desk, draft: Draft, edition: Edition) -> tuple[Problem, ...]:
     """What only a rendering shows: the mail's weight, and colours that cannot be read."""
-    return _size_problems(edition, shown(draft.path, desk.settings.root)) + _accent_problems(
-        desk, desk.settings.newsletter(edition.newsletter)
-    )
+    return copydesk.weighed(desk, draft, edition) + _accent_problems(desk, desk.settings.newsletter(edition.newsletter))
 
 
 def _accent_problems(desk: Desk, newsletter: Newsletter) -> tuple[Problem, ...]:
@@ -72,21 +68,6 @@ def _accent_problems(desk: Desk, newsletter: Newsletter) -> tuple[Problem, ...]:
             hint=f"Choose another brand.{one.setting} if that does not look right; lines and bars keep the colour you chose.",
         )
         for one in faint(newsletter.brand.accent, newsletter.brand.accent_dark)
-    )  # fmt: skip
-
-
-def _size_problems(edition: Edition, file: str) -> tuple[Problem, ...]:
-    """What there is to say about the weight of an edition's mail."""
-    size = len(edition.html.encode())
-    if size <= WARN_HTML_BYTES:
-        return ()
-    severity = Severity.ERROR if size > MAX_HTML_BYTES else Severity.WARNING
-    return (
-        Problem(
-            rule="mail-size", severity=severity, file=file, line=1,
-            message=f"the mail is {size / 1024:.0f} KB; Gmail cuts off what is longer than about 102 KB",
-            hint=f"Shorten it below {WARN_HTML_BYTES // 1024} KB, or move a story to the next issue.",
-        ),
     )  # fmt: skip
 
 

@@ -122,7 +122,7 @@ def _findings(look: Look, view: View) -> list[tuple[Problem, str, bool]]:
     """Each Problem with the address that shows what it speaks of ("" for nothing), and whether that is in the frame."""
     found = []
     for problem, place in zip(look.problems, look.places, strict=True):
-        if problem.rule == "mail-size":
+        if problem.rule in ("mail-size", "mail-clipped"):
             found.append((problem, "?view=clipped", False))
         elif look.rendering is not None and problem.rule.startswith(("subject-", "preheader-")):
             found.append((problem, "#inbox", False))
