@@ -73,7 +73,18 @@ def test_the_front_matter_and_the_settings_around_an_issue_are_shown(page: Page)
     shown = set(re.findall(r"^(\w+):", page.draft.partition("\n---")[0], re.MULTILINE))
     assert set(KEYS) - shown == {"author", "language", "translation_of"}, "the plainest issue needs none of these"
     given = set(page.configuration["config/newsletters/eurasia-briefing.toml"])
-    elsewhere = {"id", "from_name", "from_address", "list_id", "language", "default_author", "time_zone", "schedule", "editions"}
+    elsewhere = {
+        "id",
+        "from_name",
+        "from_address",
+        "list_id",
+        "language",
+        "default_author",
+        "time_zone",
+        "schedule",
+        "editions",
+        "needs_legal_notice",
+    }
     assert set(Newsletter.model_fields) - elsewhere == given
 
 
