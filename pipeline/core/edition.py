@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from typing import Any, Protocol
+from urllib.parse import urljoin
 
 from pipeline.core.message import Content, InlinePicture
 
@@ -215,4 +216,6 @@ def content_of(edition: Edition, files: Iterable[NamedFile]) -> Content:
         list_name=edition.list_name,
         language=edition.language,
         archive_url=edition.archive_url,
+        # An issue's page stands in its newsletter's folder (render.page.Addresses).
+        list_archive_url=urljoin(edition.archive_url, "../") if edition.archive_url else "",
     )

@@ -63,6 +63,8 @@ class Content:
     language: str
     archive_url: str
     #: The issue's own page (RFC 5064 ``Archived-At``).
+    list_archive_url: str = ""
+    #: The page of all the newsletter's issues (RFC 2369 ``List-Archive``).
     inline: tuple[InlinePicture, ...] = ()
     #: Empty where the HTML shows its pictures from the archive.
 

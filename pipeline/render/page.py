@@ -143,7 +143,7 @@ class Page:
 
         Without ``dir`` its full stop lands on the wrong side; without ``lang`` it is read out in the wrong language.
         """
-        found = text_direction(text)
+        found = text_direction(text, self.direction)
         if self.home.split("-")[0].lower() != self.language.split("-")[0].lower() and text not in self.translated:
             return Markup(' lang="{}" dir="{}"').format(self.home, found or direction(self.home))
         return Markup("") if found in (None, self.direction) else Markup(' dir="{}"').format(found)
@@ -315,10 +315,16 @@ def prose(text: str, medium: Medium, page_direction: str) -> tuple[Prose, ...]:
     return tuple(Prose(writer.inlines(nodes), nodes) for nodes in map(_autolinked, filter(None, parts)))
 
 
+_ADDRESS = re.compile(r"(https://[^\s<>\"'\x7f-\U0010ffff]*[^\s<>\"'.,;:!?)\]\x7f-\U0010ffff])")
+
+
 def _autolinked(text: str) -> tuple[Inline, ...]:
-    """Text with its bare https addresses as links; a sentence's closing marks stay outside."""
+    """Text with its bare https addresses as links; a sentence's closing marks stay outside.
+
+    An address is ASCII (RFC 3986): Chinese goes on behind it without a blank.
+    """
     nodes: list[Inline] = []
-    for index, piece in enumerate(re.split(r"(https://[^\s<>\"']*[^\s<>\"'.,;:!?)\]])", text)):
+    for index, piece in enumerate(_ADDRESS.split(text)):
         if piece:
             nodes.append(Link(piece, (Text(piece),)) if index % 2 else Text(piece))
     return tuple(nodes)

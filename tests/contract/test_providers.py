@@ -95,6 +95,7 @@ def content() -> Content:
         list_name="Китай в Евразии",
         language="ru",
         archive_url="https://news.example.org/cie/2026-11-25-railway",
+        list_archive_url="https://news.example.org/cie/",
     )
 
 
@@ -173,6 +174,7 @@ def test_the_headers_of_a_list(rig: Rig, make_batch: MakeBatch, content: Content
     assert message["Reply-To"] == content.reply_to
     assert message["List-Id"] == f"{content.list_name} <{content.list_id}>"
     assert message["Archived-At"] == f"<{content.archive_url}>"
+    assert message["List-Archive"] == f"<{content.list_archive_url}>"
     assert message["Content-Language"] == content.language
 
 

@@ -41,6 +41,7 @@ def content(*, inline: tuple[InlinePicture, ...] = (), **changes: str) -> Conten
         "list_name": "China In Eurasia",
         "language": "en",
         "archive_url": "https://news.example.org/cie/2026-11-25-railway",
+        "list_archive_url": "https://news.example.org/cie/",
     }
     return Content(**(values | changes), inline=inline)
 
@@ -79,6 +80,7 @@ def test_headers_and_parts() -> None:
     assert message["List-Id"] == "China In Eurasia <cie.news.example.org>"
     assert message["List-Unsubscribe-Post"] == ONE_CLICK
     assert message["Archived-At"] == "<https://news.example.org/cie/2026-11-25-railway>"
+    assert message["List-Archive"] == "<https://news.example.org/cie/>"
     assert message["Content-Language"] == "en"
     assert message["MIME-Version"] == "1.0"
     assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
@@ -130,9 +132,10 @@ def test_same_arguments_same_bytes_and_other_bodies_other_boundary() -> None:
 
 
 def test_empty_reply_to_and_archive_are_left_out() -> None:
-    message = parsed(composed(reply_to="", archive_url="", list_name="", from_name=""))
+    message = parsed(composed(reply_to="", archive_url="", list_archive_url="", list_name="", from_name=""))
     assert message["Reply-To"] is None
     assert message["Archived-At"] is None
+    assert message["List-Archive"] is None
     assert message["List-Id"] == "<cie.news.example.org>"
     assert message["From"] == "briefing@news.example.org"
 

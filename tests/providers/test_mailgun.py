@@ -41,6 +41,7 @@ CONTENT = Content(
     list_name="China In Eurasia",
     language="ru",
     archive_url="https://news.example.org/cie/railway",
+    list_archive_url="https://news.example.org/cie/",
 )
 
 
@@ -161,6 +162,7 @@ def test_the_request_read_back_by_another_parser() -> None:
         "h:List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "h:Reply-To": "desk@example.org",
         "h:Archived-At": "<https://news.example.org/cie/railway>",
+        "h:List-Archive": "<https://news.example.org/cie/>",
         "h:Content-Language": "ru",
         "h:Message-Id": "<c12-b3-g0@news.example.org>",
         "v:batch": "c12-b3-g0",

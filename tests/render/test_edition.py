@@ -94,6 +94,7 @@ def test_the_edition_says_who_sends_and_where_it_lies() -> None:
     assert [picture.name.rpartition("-")[0] for picture in edition.pictures] == ["ferry", "mara"]
     content = content_of(edition, ())
     assert (content.subject, content.html, content.text) == (edition.subject, edition.html, edition.text)
+    assert content.list_archive_url == "https://news.example.org/river-letter/"
 
 
 EMBEDDING = samples.NEWSLETTER.model_copy(update={"pictures": "embedded"})
