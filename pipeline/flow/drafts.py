@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pipeline.core.edition import Edition, Picture
 from pipeline.core.issue import Issue, IssueId
 from pipeline.core.problem import Problem, Severity, has_errors
-from pipeline.draft.parse import decode_draft, parse_draft
+from pipeline.draft.parse import MAX_BYTES, decode_draft, parse_draft
 from pipeline.draft.skeleton import skeleton, slugify
 from pipeline.errors import Refusal, UsageError
 from pipeline.files import write_new
@@ -99,7 +99,7 @@ def read(desk: Desk, reference: str) -> Draft:
     file = shown(path, desk.settings.root)
     newsletter = desk.settings.newsletter(id.newsletter)
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from None
     digest = hashlib.sha256(data)
@@ -130,6 +130,12 @@ def read(desk: Desk, reference: str) -> Draft:
         )  # fmt: skip
     unique = tuple(dict.fromkeys(sorted(found, key=lambda p: (p.line, p.rule))))
     return Draft(id=id, path=path, issue=issue, pictures=pictures, source_digest=digest.hexdigest(), problems=unique, text=text)
+
+
+def read_bytes(path: Path) -> bytes:
+    """A draft's file, or so much of it that the parser sees that it is too long. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def _read_picture(folder: Path, src: str) -> tuple[bytes, Picture] | str:
@@ -187,7 +193,7 @@ def siblings(desk: Desk, issue: Issue) -> tuple[Sibling, ...]:
 def _parsed(desk: Desk, id: IssueId, path: Path, original: str) -> Issue | None:
     """A draft that is the original or translates it. Most drafts do neither, and are put down after their first lines."""
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError:
         return None
     if str(id) != original and b"translation_of" not in data[:FRONT_MATTER_BYTES]:
