@@ -21,7 +21,17 @@ from pipeline.core.message import Batch, Content, Recipient
 from pipeline.providers.filebox import Filebox
 from tests.core.test_mime import URL, content, decoded
 
-SIGNED = [b"from", b"to", b"subject", b"date", b"message-id", b"list-unsubscribe", b"list-unsubscribe-post", b"mime-version", b"content-type"]
+SIGNED = [
+    b"from",
+    b"to",
+    b"subject",
+    b"date",
+    b"message-id",
+    b"list-unsubscribe",
+    b"list-unsubscribe-post",
+    b"mime-version",
+    b"content-type",
+]
 NAMES = {
     "english": ("China In Eurasia", "China In Eurasia: why a railway redraws the map"),
     "cyrillic": ("Редакция «Китай в Евразии»", "Китай в Евразии: зачем железная дорога перекраивает карту, и кому это выгодно"),

@@ -8,7 +8,7 @@ from pipeline.draft.page.read import DROP_PICTURES, HouseText, apply_pictures, r
 from pipeline.errors import Refusal
 from tests.fuzz import imports, seeds
 
-HOUSE = HouseText(newsletter="Eurasia Briefing", outlets=("Example Newsroom",), authors=("The Briefing Desk",), about="About.", legal_notice="")
+HOUSE = HouseText(newsletter="Eurasia Briefing", outlets=("Example Newsroom",), authors=("The Briefing Desk",), about="", legal_notice="")
 
 SEEDS = seeds.page_texts()
 WORDS = (*seeds.DRAFT_WORDS, "GMT", "By ", "Share", "• ", "Updated", "Q: ")

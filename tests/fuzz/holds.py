@@ -27,13 +27,20 @@ ID = IssueId("eurasia-briefing", date(2021, 8, 18), "after-kabul")
 DAY = datetime(2021, 8, 18, 6, tzinfo=UTC)
 
 _ELEMENTS = frozenset(
-    "html head meta title style body div table tbody tr td p h1 h2 h3 h4 h5 h6 a img strong em br code span ul ol li blockquote hr "
-    "link header main article footer nav section figure figcaption address time aside dl dt dd small".split()
+    (  # noqa: SIM905
+        "html head meta title style body div table tbody tr td p h1 h2 h3 h4 h5 h6 a img strong em br code span ul ol li "
+        "blockquote hr link header main article footer nav section figure figcaption address time aside dl dt dd small "
+    ).split()
 )
 _ATTRIBUTES = frozenset(
-    "class style href src alt width height lang dir role id name content http-equiv charset rel type hreflang title datetime start "
-    "cellpadding cellspacing border align valign bgcolor property media data-premailer loading decoding sizes".split()
+    (  # noqa: SIM905
+        "class style href src alt width height lang dir role id name content http-equiv charset rel type hreflang title datetime "
+        "start cellpadding cellspacing border align valign bgcolor property media data-premailer loading decoding sizes "
+    ).split()
 )
+
+_SPEAKS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What turns a line around or speaks to a terminal."""
 
 
 @cache
@@ -56,7 +63,7 @@ def a_draft(data: bytes) -> tuple[Issue | None, tuple[Problem, ...]]:
         assert all(1 <= block.line <= line_count(text) for block in issue.blocks()), "a block stands outside the file"
     for problem in found:
         assert 1 <= problem.line <= line_count(text), problem
-        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]", problem.message + problem.hint), problem
+        assert not _SPEAKS.search(problem.message + problem.hint), problem
     assert issue is not None or any(problem.severity is Severity.ERROR for problem in found), "no issue, and nobody says why"
     return issue, found
 
@@ -84,7 +91,8 @@ def an_edition(issue: Issue) -> Edition:
 
 def a_mail(edition: Edition) -> bytes:
     """The message of an edition: its lines are those that RFC 5322 and 2045 allow."""
-    raw = compose(content_of(edition), to="reader@example.org", unsubscribe_url="https://news.example.org/x", message_id="a@b.org", date=DAY)
+    url = "https://news.example.org/x"
+    raw = compose(content_of(edition), to="reader@example.org", unsubscribe_url=url, message_id="a@b.org", date=DAY)
     assert raw.isascii()
     lines = raw.split(b"\r\n")
     assert max(map(len, lines)) <= 998

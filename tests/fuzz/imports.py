@@ -24,7 +24,8 @@ def holds(data: bytes, read: Callable[..., DocumentImport], file: str) -> None:
     try:
         document = read(data, file=file)
     except (Refusal, UsageError) as error:
-        assert error.message
+        if not error.message:
+            raise AssertionError("a refusal without a reason") from error
         return
     for drop in (True, False):
         settled = settle_pictures(document, {}, drop=drop)
@@ -36,4 +37,3 @@ def sound(draft: str) -> None:
     _, problems = held.a_draft(draft.encode("utf-8"))
     wrong = [one for one in problems if one.severity is Severity.ERROR and one.rule in RULES and one.rule not in TO_WRITE]
     assert not wrong, wrong[0]
-

@@ -35,7 +35,7 @@ def drafts() -> tuple[bytes, ...]:
     """The sample issues, and a small one of every kind of block."""
     small = (
         '---\ntitle: A Ferry\nsubject: "S: A Ferry"\npreheader: What\ndate: 2021-08-18\nauthors: [desk]\ntopics: [A, B]\n---\n\nHello *all* '
-        "**of** `you`, [words](https://example.org/a?b=c&d=e \"t\").  \nNext ![in](a.png) line.\n\n**Why It Matters:** Because.\n\n"
+        '**of** `you`, [words](https://example.org/a?b=c&d=e "t").  \nNext ![in](a.png) line.\n\n**Why It Matters:** Because.\n\n'
         '![alt](ferry.png "Caption. (Credit: Agency)")\n\n## Expert Corner\n\n**Q:** Who?\n\n**A:** <me@example.org>\n\n> Said\n> -- Name\n\n'
         "## More\n\n1. **One:** a\n   - b\n2. two [x][y]\n\n::: note Title\nText\n:::\n\n### Sub\n\n***\n\n[y]: https://example.org/y\n"
     )

@@ -11,12 +11,23 @@ from hypothesis import strategies as st
 from pipeline.core.issue import SectionKind
 from tests.fuzz import fuzz_docx, fuzz_html, fuzz_markdown, fuzz_page, holds, seeds
 
-HOSTILE = ('<b onx="1">', "\"'><img src=x onx=1>", "</title><script>onx()</script>", "&lt;b onx&gt;", "{{ 7 * 7 }}", "__MERGE_x__", "-->", "]]>")
+HOSTILE = (
+    '<b onx="1">',
+    "\"'><img src=x onx=1>",
+    "</title><script>onx()</script>",
+    "&lt;b onx&gt;",
+    "{{ 7 * 7 }}",
+    "__MERGE_x__",
+    "-->",
+    "]]>",
+)
 """What an author's words may hold; ``onx`` stands in no template, so it may never be an attribute."""
 
 WORD = st.sampled_from(("ferry", "река", "دەريا", "渡船", "AT&T", "it's", '"so"', "<", *HOSTILE))
 WORDS = st.lists(WORD, min_size=1, max_size=5).map(" ".join)
-HREF = st.sampled_from(("https://example.org/a?b=1&c=2", "https://пример.example/й", "mailto:a@example.org", "tel:+420123", "https://example.org/%22"))
+HREF = st.sampled_from(
+    ("https://example.org/a?b=1&c=2", "https://пример.example/й", "mailto:a@example.org", "tel:+420123", "https://example.org/%22")
+)
 
 
 def escaped(words: str) -> str:
@@ -26,7 +37,9 @@ def escaped(words: str) -> str:
 
 PLAIN = WORDS.map(escaped)
 LINK = st.builds(lambda words, href: f"[{words}]({href})", PLAIN, HREF)
-RUN = st.lists(st.one_of(PLAIN, LINK, PLAIN.map(lambda one: f"**{one}**"), PLAIN.map(lambda one: f"*{one}*")), min_size=1, max_size=4).map(" ".join)
+RUN = st.lists(st.one_of(PLAIN, LINK, PLAIN.map(lambda one: f"**{one}**"), PLAIN.map(lambda one: f"*{one}*")), min_size=1, max_size=4).map(
+    " ".join
+)
 BLOCK = st.one_of(
     RUN, st.builds(lambda label, run: f"**{label}:** {run}", PLAIN, RUN), st.builds(lambda a, b: f"> {a}\n> -- {b}", RUN, PLAIN),
     st.lists(RUN, min_size=1, max_size=3).map(lambda items: "\n".join(f"- {one}" for one in items)),
@@ -85,4 +98,6 @@ def test_any_text_is_imported_or_refused(text: str) -> None:
 def test_any_word_xml_is_imported_or_refused(text: str) -> None:
     document = seeds.part("word/document.xml")
     fuzz_docx.target(b"\0" + document.replace(b"<w:sectPr", text.encode() + b"<w:sectPr", 1))
-    fuzz_docx.target(b"\0" + document.replace(b"</w:p>", b"</w:p><w:p><w:r><w:t>" + re.sub(r"[<>&]", "", text).encode() + b"</w:t></w:r></w:p>", 1))
+    fuzz_docx.target(
+        b"\0" + document.replace(b"</w:p>", b"</w:p><w:p><w:r><w:t>" + re.sub(r"[<>&]", "", text).encode() + b"</w:t></w:r></w:p>", 1)
+    )
