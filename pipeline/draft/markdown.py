@@ -36,6 +36,7 @@ MAX_DEPTH = 6
 """Lists and quotes inside one another; a phone's screen has no room for more."""
 
 _DASHES = re.compile(r"\s*(?:--+|[—–―])\s*")
+_TABLE_RULE = re.compile(r"(?=.*\|)(?=.*-)[|:\- \t]+")
 _ASIDES = (SectionKind.NOTE, SectionKind.CORRECTION)
 _KINDS = ", ".join(kind.value for kind in SectionKind)
 
@@ -250,11 +251,19 @@ class BlockReader:
         words, settings = _parted(children)
         if words and all(token.type == "image" for token in words):
             return list(self._figures(words, settings, node.line))
+        self._look_for_tables(node)
         label, content = split_label(self.inlines(node))
         if label and not content:
             self.findings.add("label-alone", node.line, f"the label {label[:60]!r} has no text after it",
                               "Write its paragraph on the same line.")  # fmt: skip
         return [Paragraph(content=content, label=label, line=node.line)] if content or label else []
+
+    def _look_for_tables(self, node: Node) -> None:
+        """CommonMark knows no tables and would set their lines as text."""
+        for number, line in enumerate("\n".join(child.token.content for child in node.children).split("\n")):
+            if number and _TABLE_RULE.fullmatch(line):
+                self.findings.add("table", node.line + number - 1, "this is a table, and a mail has none",
+                                  "Write a list with an item for each row, or the figures that matter into a sentence.")  # fmt: skip
 
     def _figures(self, images: Sequence[Token], settings: Mapping[int, str], first: int) -> list[Figure]:
         out: list[Figure] = []

@@ -127,7 +127,7 @@ def repair(desk: Desk, reference: str) -> Repaired:
     """
     draft = drafts.read(desk, reference)
     file = shown(draft.path, desk.settings.root)
-    if any(problem.rule in ("encoding", "control-character") for problem in draft.problems):
+    if any(problem.rule in ("encoding", "control-character", "draft-size") for problem in draft.problems):
         return Repaired(id=draft.id, repairs=0, diff="")  # what cannot be read must not be written back
     try:
         before = draft.path.read_bytes().decode("utf-8")
@@ -214,5 +214,5 @@ def _counts(desk: Desk, id: IssueId) -> tuple[Mapping[str, int], ...]:
 @lru_cache(maxsize=256)
 def _paragraphs(path: Path, changed: int, size: int) -> frozenset[str]:
     """A draft's paragraphs as fingerprints; kept, since the preview asks at every save."""
-    text, _ = decode_draft(path.read_bytes(), "")
+    text, _ = decode_draft(drafts.read_bytes(path), "")
     return frozenset(fingerprint(paragraph) for paragraph in paragraphs(text))

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from pipeline.core.edition import Crop, Edition, Picture
 from pipeline.core.issue import Figure, Issue, IssueId
 from pipeline.core.problem import Problem, Severity, has_errors
+from pipeline.draft.parse import MAX_BYTES as MAX_DRAFT_BYTES
 from pipeline.draft.parse import decode_draft, parse_draft
 from pipeline.draft.skeleton import skeleton, slugify
 from pipeline.errors import Refusal, UsageError
@@ -105,7 +106,7 @@ def read(desk: Desk, reference: str) -> Draft:
     file = shown(path, desk.settings.root)
     newsletter = desk.settings.newsletter(id.newsletter)
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from None
     digest = hashlib.sha256(data)
@@ -140,6 +141,12 @@ def read(desk: Desk, reference: str) -> Draft:
     return Draft(
         id=id, path=path, issue=issue, pictures=pictures, sources=sources, source_digest=digest.hexdigest(), problems=unique, text=text
     )
+
+
+def read_bytes(path: Path) -> bytes:
+    """A draft's file, or so much of it that the parser sees that it is too long. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(MAX_DRAFT_BYTES + 1)
 
 
 def _picture_problems(figure: Figure, picture: Picture, file: str) -> Iterator[Problem]:
@@ -211,7 +218,7 @@ def siblings(desk: Desk, issue: Issue) -> tuple[Sibling, ...]:
 def _parsed(desk: Desk, id: IssueId, path: Path, original: str) -> Issue | None:
     """A draft that is the original or translates it. Most drafts do neither, and are put down after their first lines."""
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError:
         return None
     if str(id) != original and b"translation_of" not in data[:FRONT_MATTER_BYTES]:

@@ -218,8 +218,8 @@ def test_a_switched_off_rule_is_silent_and_an_error_is_one() -> None:
         "<a " * 3000,
         "[a](" * 2000,
         "> " * 3000 + "x",
-        "x" * 300_000,
-        "a b " * 60_000,
+        "x" * 90_000,
+        "a b " * 20_000,
     ],
     ids=lambda text: text[:4],
 )

@@ -312,7 +312,7 @@ def photos() -> dict[str, Picture]:
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
     """The packaged templates, compiled once."""
     return open_templates()
 
@@ -331,7 +331,7 @@ def edition(
         pictures=pictures(),
         author_photos=photos(),
         next_issue=next_issue,
-        environment=_templates(),
+        environment=templates(),
         siblings=siblings,
     )
     return built
