@@ -4,11 +4,13 @@
 PYTHON ?= python3
 VENV   ?= .venv
 DEV    ?= .venv-dev
+FUZZ   ?= .venv-fuzz
+FUZZ_SECONDS ?= 60
 BIN     = $(VENV)/bin
 DEVBIN  = $(DEV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test check lint types imports format lock screenshots clean
+.PHONY: help demo install test check fuzz lint types imports format lock screenshots clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +26,10 @@ test: $(DEV)/.ready lint types imports  ## Run every check and test, as CI does
 
 check: lint types imports  ## The checks that need no running
 
+fuzz: $(FUZZ)/.ready  ## Fuzz drafts, rendering and imports with atheris, FUZZ_SECONDS each
+	@for target in draft render html markdown docx page; do \
+	    $(FUZZ)/bin/python -m tests.fuzz.harness $$target -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
 lint: $(DEV)/.ready
 	@$(DEVBIN)/ruff check . && $(DEVBIN)/ruff format --check .
 
@@ -36,18 +42,23 @@ imports: $(DEV)/.ready
 format: $(DEV)/.ready  ## Format the code
 	@$(DEVBIN)/ruff check --fix . ; $(DEVBIN)/ruff format .
 
-lock:  ## Write both lock files anew (needs uv)
+lock:  ## Write the lock files anew (needs uv)
 	uv pip compile pyproject.toml --group install --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q -o requirements.lock
 	uv pip compile pyproject.toml --group dev --extra postgres --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q -o requirements-dev.lock
+	uv pip compile pyproject.toml --group fuzz --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q -o requirements-fuzz.lock
 
-screenshots: $(DEV)/.ready  ## Take the README's pictures from a running demo
+screenshots: $(DEV)/.ready  ## Take the pictures of README and docs anew (needs Chromium)
+	@$(DEVBIN)/python docs/pictures/take_sections.py
 	@$(DEVBIN)/python docs/pictures/take_screenshots.py
 
 clean:  ## Remove what make made (not your newsrooms)
-	rm -rf $(VENV) $(DEV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(DEV) $(FUZZ) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@sh .ci/venv "$(PYTHON)" "$(VENV)" requirements.lock
 
 $(DEV)/.ready: requirements-dev.lock pyproject.toml
 	@sh .ci/venv "$(PYTHON)" "$(DEV)" requirements-dev.lock
+
+$(FUZZ)/.ready: requirements-fuzz.lock pyproject.toml
+	@sh .ci/venv "$(PYTHON)" "$(FUZZ)" requirements-fuzz.lock

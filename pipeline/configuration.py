@@ -31,7 +31,7 @@ def load(root: Path, environ: Mapping[str, str], overrides: Mapping[str, str] | 
             if name.rpartition(".")[2] in SECRETS:
                 raise ConfigurationError(
                     f"{name} is a secret and may not stand in a file that is shared", path=path,
-                    line=_line_of(path.read_text("utf-8"), name), hint=f"Set the environment variable {_variable(name)} instead.",
+                    line=line_of(path.read_text("utf-8"), name), hint=f"Set the environment variable {_variable(name)} instead.",
                 )  # fmt: skip
             values[name] = (value, source)
     for name, value, variable in _from_environment(environ):
@@ -46,7 +46,10 @@ def load(root: Path, environ: Mapping[str, str], overrides: Mapping[str, str] | 
         Origin(name, "********" if name.rpartition(".")[2] in SECRETS else _masked_url(str(value)), source)
         for name, (value, source) in sorted(values.items())
     )
-    return Settings(root=root, newsroom=settings, newsletters=newsletters, authors=authors, origins=origins, style=_load_style(root))
+    return Settings(
+        root=root, newsroom=settings, newsletters=newsletters, authors=authors, origins=origins, style=_load_style(root),
+        known_words=_known_words(newsroom.packaged() / newsroom.WORDS) | _known_words(root / newsroom.WORDS),
+    )  # fmt: skip
 
 
 def _masked_url(value: str) -> str:
@@ -75,14 +78,35 @@ def _load_style(root: Path) -> Style:
         if rule not in base["rules"]:  # the packaged file lists them all; a test holds it against the copy desk
             close = get_close_matches(rule, base["rules"], 1)
             raise ConfigurationError(
-                f"there is no rule {rule!r}", path=path, line=_line_of(path.read_text("utf-8"), f"rules.{rule}"),
+                f"there is no rule {rule!r}", path=path, line=line_of(path.read_text("utf-8"), f"rules.{rule}"),
                 hint=f"Did you mean {close[0]}?" if close else "The rules are listed in docs/reference/copy-desk.md.",
             )  # fmt: skip
     merged = {**base, **own}
-    for table in ("rules", "limits", "lists", "sections"):
+    for table in ("rules", "limits", "lists", "sections", "spelling"):
         if isinstance(own.get(table), dict):
             merged[table] = {**base[table], **own[table]}
     return _checked(Style, merged, path, {})
+
+
+def _known_words(path: Path) -> frozenset[str]:
+    """A list of words, one a line; what follows ``#`` is a remark. A missing file is an empty list."""
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except FileNotFoundError:
+        return frozenset()
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"the file is not UTF-8 (byte {error.start})", path=path, hint="Save it as UTF-8.") from None
+    except OSError as error:
+        raise ConfigurationError(f"cannot be read: {error.strerror}", path=path) from None
+    words = set()
+    for number, line in enumerate(lines, 1):
+        word = line.partition("#")[0].strip()
+        if len(word.split()) > 1:
+            raise ConfigurationError(
+                f"{word!r} is more than one word", path=path, line=number, hint="Write one word a line; a remark begins with #."
+            )
+        words.add(word.replace("’", "'"))
+    return frozenset(words - {""})
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -152,13 +176,13 @@ def _check_provider(provider: ProviderChoice, values: Mapping[str, tuple[object,
     if provider.name not in PROVIDER_KEYS:
         raise ConfigurationError(
             f"provider.name is {provider.name!r}, which is no provider", path=path,
-            line=_line_of(path.read_text("utf-8"), "provider.name"), hint=f"Known providers: {', '.join(sorted(PROVIDER_KEYS))}.",
+            line=line_of(path.read_text("utf-8"), "provider.name"), hint=f"Known providers: {', '.join(sorted(PROVIDER_KEYS))}.",
         )  # fmt: skip
     for name in values:
         parts = name.split(".")
         if parts[0] == "provider" and len(parts) == 3 and parts[2] not in PROVIDER_KEYS.get(parts[1], ()):
             raise ConfigurationError(
-                f"unknown setting {name}", path=path, line=_line_of(path.read_text("utf-8"), name),
+                f"unknown setting {name}", path=path, line=line_of(path.read_text("utf-8"), name),
                 hint=f"{parts[1]} knows: {', '.join(PROVIDER_KEYS.get(parts[1], ()))}.",
             )  # fmt: skip
 
@@ -180,7 +204,7 @@ def _finding(
     found: Mapping[str, Any], text: str, path: Path, model: type[BaseModel], sources: Mapping[str, str]
 ) -> tuple[str, int | None, str, str]:
     name = ".".join(str(part) for part in found["loc"])
-    line = _line_of(text, name)
+    line = line_of(text, ".".join(part for part in found["loc"] if isinstance(part, str)))  # a list's items stand on the list's line
     where = sources.get(name, "")
     where = where if where.startswith("environment") else f"{path}:{line}" if line else str(path)
     match found["type"]:
@@ -196,6 +220,8 @@ def _finding(
 
 def _known_keys(model: type[BaseModel], parents: Iterable[object]) -> list[str]:
     for parent in parents:
+        if str(parent) not in model.model_fields:
+            continue  # a name of the file's own, such as the language of [editions.ru]
         annotation = model.model_fields[str(parent)].annotation
         nested = next(
             (a for a in (annotation, *getattr(annotation, "__args__", ())) if isinstance(a, type) and issubclass(a, BaseModel)), None
@@ -206,7 +232,7 @@ def _known_keys(model: type[BaseModel], parents: Iterable[object]) -> list[str]:
     return [key for key in model.model_fields if key != "id"]
 
 
-def _line_of(text: str, name: str) -> int | None:
+def line_of(text: str, name: str) -> int | None:
     """The 1-based line on which a dotted setting stands; tomllib keeps no positions."""
     *table, key = name.split(".")
     current: list[str] = []

@@ -14,6 +14,9 @@ MARK = Path("config") / "newsroom.toml"
 STYLE = Path("config") / "style.toml"
 """The house style; a newsroom without it has the packaged one."""
 
+WORDS = Path("config") / "words.txt"
+"""Words that are right though no dictionary has them, one a line; the packaged ones hold besides."""
+
 
 def find(flag: Path | None, environ: Mapping[str, str], start: Path) -> Path:
     """The newsroom's directory: ``--newsroom``, else ``BRIEFING_NEWSROOM``, else the nearest parent of ``start``.

@@ -155,11 +155,14 @@ class Newsletter(_Model):
     brand: Brand = Brand()
     sections: dict[str, SectionKindName] = {}
     legal_notice: dict[str, str] = {}
+    needs_legal_notice: bool = False
     mirrors: tuple[Mirror, ...] = ()
+    pictures: Literal["hosted", "embedded"] = "hosted"
+    #: Whether mails show their pictures from the archive or carry them.
     editions: dict[str, Wording] = {}
 
 
-RuleState = Literal["off", "warning", "error"]
+RuleState = Literal["off", "note", "warning", "error"]
 
 
 class Limits(_Model):
@@ -171,6 +174,8 @@ class Limits(_Model):
     paragraph_words: Annotated[int, Field(ge=10)] = 180
     links: Annotated[int, Field(ge=1)] = 60
     repeated_words: Annotated[int, Field(ge=5)] = 25
+    picture_kb: Annotated[int, Field(ge=10)] = 250
+    mail_links: Annotated[int, Field(ge=1)] = 200
 
 
 class StyleLists(_Model):
@@ -186,6 +191,14 @@ class StyleSections(_Model):
     always: tuple[SectionKindName, ...] = ()
 
 
+class Spelling(_Model):
+    """``[spelling]``: where the dictionaries are, and which words are looked up in them."""
+
+    names: bool = False
+    folders: tuple[str, ...] = ("config/dictionaries", "/usr/share/hunspell")
+    dictionaries: dict[str, Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]] = {}
+
+
 class Style(_Model):
     """``config/style.toml``: what the copy desk of this newsroom says, and how it spells."""
 
@@ -193,7 +206,18 @@ class Style(_Model):
     limits: Limits = Limits()
     lists: StyleLists = StyleLists()
     sections: StyleSections = StyleSections()
+    spelling: Spelling = Spelling()
+    units: dict[str, str] = {}
     words: dict[str, str] = {}
+
+
+class AuthorWording(_Model):
+    """An author in another language, for issues in that language; what is left out stays as it is in the author's own."""
+
+    name: str = ""
+    role: str = ""
+    bio: str = ""
+    links: dict[str, BaseUrl] = {}
 
 
 class Author(_Model):
@@ -207,6 +231,7 @@ class Author(_Model):
     #: A picture's file name, beside the TOML file.
     email: MailAddress | None = None
     links: dict[str, BaseUrl] = {}
+    editions: dict[str, AuthorWording] = {}
 
 
 class Warming(_Model):
@@ -278,6 +303,8 @@ class Settings:
     authors: Mapping[str, Author]
     origins: tuple[Origin, ...]
     style: Style = field(default_factory=Style)
+    known_words: frozenset[str] = frozenset()
+    #: Words that are right though no dictionary has them.
 
     @property
     def var(self) -> Path:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import closing
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from pipeline import __version__
-from pipeline.cli.door import Json, door, err, out, print_json, print_problems
+from pipeline.cli.door import Json, door, err, out, print_json, print_problems, progress
+from pipeline.copydesk.evidence import Answer
 from pipeline.copydesk.facts import printable
 from pipeline.copydesk.formats import github, sarif
-from pipeline.core.problem import Problem, has_errors
-from pipeline.flow import copydesk, rendering
+from pipeline.core.problem import Problem, Severity, has_errors
+from pipeline.flow import copydesk, drafts, linkcheck, rendering
 from pipeline.flow.context import Desk
 from pipeline.flow.copydesk import Repaired
 from pipeline.flow.drafts import Draft
@@ -34,6 +37,7 @@ def check(
     issues: Annotated[list[str], typer.Argument(metavar="ISSUE...", help="Issue ids or paths.")],
     fix: Annotated[bool, typer.Option("--fix", help="Make the repairs that are certain, in the file, and show them.")] = False,
     form: Annotated[Format, typer.Option("--format", help="For people, or for machines.")] = Format.TEXT,
+    links: Annotated[bool, typer.Option("--links", help="Ask for every link whether it is dead; answers are kept for a while.")] = False,
     facts: Annotated[bool, typer.Option("--facts", help="Print a sheet for the fact-checker instead.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -44,10 +48,21 @@ def check(
         _facts(desk, issues, form)
         return
     repaired = [copydesk.repair(desk, issue) for issue in issues] if fix else []
-    found = [rendering.examine(desk, issue) for issue in issues]
+    answers = _ask(desk, issues) if links else None
+    found = [rendering.examine(desk, issue, answers) for issue in issues]
+    for language in copydesk.unspelt(desk, [draft for draft, _ in found]):
+        err.print(f"There is no dictionary for {language}: its spelling was not checked.", markup=False, style="dim")
     _answer(found, repaired, form)
     if any(has_errors(problems) for _, problems in found):
         raise typer.Exit(1)
+
+
+def _ask(desk: Desk, issues: list[str]) -> dict[str, Answer]:
+    """What is known of the links of all drafts, each asked for once."""
+    wanted = copydesk.links(desk, [drafts.read(desk, issue) for issue in issues])
+    check = linkcheck.open_check(desk)
+    with closing(check), progress("Links", check.number(wanted)) as tick:
+        return check.ask(wanted, tick)
 
 
 def _answer(found: Checked, repaired: list[Repaired], form: Format) -> None:
@@ -60,7 +75,7 @@ def _answer(found: Checked, repaired: list[Repaired], form: Format) -> None:
         where = out if form is Format.TEXT else err
         if one.diff:
             where.print(one.diff, markup=False)
-        where.print(f"{one.id}: {one.repairs} repairs made", markup=False)
+        where.print(f"{one.id}: {_number(one.repairs, 'repair')} made", markup=False)
     if form is Format.GITHUB:
         print(github(everything))
     elif form is Format.SARIF:
@@ -68,8 +83,14 @@ def _answer(found: Checked, repaired: list[Repaired], form: Format) -> None:
     else:
         for draft, problems in found:
             print_problems(problems)
-            errors = sum(one.severity == "error" for one in problems)
-            out.print(f"{draft.id}: {errors} errors, {len(problems) - errors} warnings", markup=False)
+            count = Counter(one.severity for one in problems)
+            said = [_number(count[Severity.ERROR], "error"), _number(count[Severity.WARNING], "warning")]
+            said += [_number(count[Severity.NOTE], "note")] if count[Severity.NOTE] else []
+            out.print(f"{draft.id}: {', '.join(said)}", markup=False)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def _document(found: Checked, repaired: list[Repaired]) -> dict[str, object]:

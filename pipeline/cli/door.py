@@ -86,7 +86,7 @@ def _plain(value: object) -> Any:
 def print_problems(problems: tuple[Problem, ...], console: Console = out) -> None:
     """Problems for people: place, severity, message, rule, and what to do."""
     for one in problems:
-        colour = "red" if one.severity == "error" else "yellow"
+        colour = {"error": "red", "warning": "yellow"}.get(one.severity, "cyan")
         console.print(f"{one.place}: ", markup=False, end="")
         console.print(f"[{colour}]{one.severity}[/]: ", end="")
         console.print(one.message, markup=False, end="")

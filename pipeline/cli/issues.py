@@ -146,6 +146,8 @@ def send_test(
         out.print(done.subject, markup=False)
         for one in done.proofs:
             out.print(f"  {one.address}: {_FATES[one.fate]}{f' ({one.detail})' if one.detail else ''}", markup=False)
+    if done.count(Fate.NOT_SENT):
+        err.print("  What was not sent can be tried again. Whether the provider answers:  briefing doctor", markup=False, highlight=False)
     if done.count(Fate.NOT_SENT, Fate.UNKNOWN):
         raise typer.Exit(OutsideFault.exit_code)
     if done.count(Fate.SENT) < len(done.proofs):

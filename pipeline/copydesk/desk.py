@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipeline.copydesk.finding import Edit
+from pipeline.copydesk.finding import Edit, Rule
 from pipeline.copydesk.reading import Copy
 from pipeline.copydesk.registry import RULES
 from pipeline.core.problem import Problem, Severity
@@ -21,10 +22,10 @@ class Remark:
     edit: Edit | None = None
 
 
-def look_over(copy: Copy, file: str) -> tuple[Remark, ...]:
+def look_over(copy: Copy, file: str, rules: Iterable[Rule] = RULES) -> tuple[Remark, ...]:
     """All remarks, by line and column."""
     out: dict[Problem, Remark] = {}
-    for rule in RULES:
+    for rule in rules:
         chosen = copy.style.rules.get(rule.id, rule.severity.value)
         if chosen == "off":
             continue

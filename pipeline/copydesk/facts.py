@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from pipeline.copydesk.calendar import DAY_NAMES, MONTH_NAMES, NAMED_DAY, weekdays
 from pipeline.copydesk.reading import Copy, Kind, Passage, Place
 from pipeline.copydesk.tools import sentences, words
-from pipeline.core.issue import Block, Figure, ListBlock, Paragraph, Quote, SubHeading, plain
+from pipeline.core.issue import Block, Figure, Issue, ListBlock, Paragraph, Quote, Section, SectionKind, SubHeading, plain
 
 WORDS_A_MINUTE = {
     "ar": 138, "de": 179, "en": 228, "es": 218, "fi": 161, "fr": 195, "he": 187, "it": 188, "ja": 357, "nl": 202, "pl": 166, "pt": 181,
@@ -19,6 +20,7 @@ WORDS_A_MINUTE = {
 """Trauzettel-Klosinski and Dietz, IOVS 53 (2012), table 4; characters for Chinese and Japanese."""
 
 OTHER_WORDS_A_MINUTE = 170
+OPENING = "(opening)"
 
 _CAPITAL = r"[A-ZÀ-ÖØ-ÞĀ-ŽА-ЯЁЀ-Џ]"
 _NAME_WORD = rf"(?:{_CAPITAL}\.)+|{_CAPITAL}[\w’'-]*(?<![’'-])"
@@ -55,6 +57,8 @@ class Sheet:
     words: int
     minutes: float
     sections: tuple[tuple[str, int], ...]
+    usual: Mapping[str, int]
+    #: The words that earlier issues mostly have in a section; sections that they have not are left out.
     facts: tuple[Fact, ...]
 
     def of(self, kind: str) -> tuple[Fact, ...]:
@@ -65,7 +69,7 @@ class Sheet:
         """The same as a JSON object."""
         return {
             "issue": self.issue, "title": self.title, "words": self.words, "minutes": round(self.minutes, 1),
-            "sections": [{"title": title, "words": count} for title, count in self.sections],
+            "sections": [{"title": title, "words": count, "usual": self.usual.get(title)} for title, count in self.sections],
             "facts": [
                 {"kind": one.kind, "text": one.text, "places": [{"line": at.line, "column": at.column} for at in one.places]}
                 for one in self.facts
@@ -73,10 +77,24 @@ class Sheet:
         }  # fmt: skip
 
 
-def gather(copy: Copy) -> Sheet:
-    """Reads an issue for its facts."""
-    sections = [("(opening)", _count(copy.issue.opening))]
+def counts(issue: Issue) -> dict[str, int]:
+    """Words by section: those with a design of their own by kind, since their headings change, the others by heading."""
+    out = {OPENING: _count(issue.opening)}
+    for section in issue.sections:
+        out[_key(section)] = out.get(_key(section), 0) + _count(section.blocks)
+    return out
+
+
+def _key(section: Section) -> str:
+    return section.kind.value if section.kind is not SectionKind.PLAIN else plain(section.title).strip()
+
+
+def gather(copy: Copy, earlier: Sequence[Mapping[str, int]] = ()) -> Sheet:
+    """Reads an issue for its facts; ``earlier`` are the ``counts`` of the newsletter's issues before it."""
+    usual = {key: round(median([one[key] for one in earlier if key in one])) for key in {key for one in earlier for key in one}}
+    sections = [(OPENING, _count(copy.issue.opening))]
     sections += [(plain(one.title).strip() or f"({one.kind.value})", _count(one.blocks)) for one in copy.issue.sections]
+    keys = dict(zip((title for title, _ in sections), (OPENING, *map(_key, copy.issue.sections)), strict=True))
     total = sum(count for _, count in sections)
     pace = WORDS_A_MINUTE.get(copy.language, OTHER_WORDS_A_MINUTE)
     dates = [found for passage in copy.passages for found in _dates(passage)]
@@ -85,6 +103,7 @@ def gather(copy: Copy) -> Sheet:
     return Sheet(
         issue=str(copy.issue.id), title=copy.issue.title, words=total, minutes=total / pace,
         sections=tuple((title, count) for title, count in sections if count), facts=tuple(facts),
+        usual={title: usual[key] for title, key in keys.items() if usual.get(key)},
     )  # fmt: skip
 
 
@@ -93,7 +112,9 @@ def printable(sheet: Sheet) -> str:
     minutes = max(1, round(sheet.minutes))
     out = [sheet.title, sheet.issue, f"{sheet.words} words, about {minutes} minute{'s' if minutes > 1 else ''} to read", ""]
     wide = max((len(title) for title, _ in sheet.sections), default=0)
-    out += [f"  {title:<{wide}}  {count:>5}" for title, count in sheet.sections]
+    for title, count in sheet.sections:
+        usual = sheet.usual.get(title)
+        out.append(f"  {title:<{wide}}  {count:>5}" + (f"   usually {usual} ({(count - usual) / usual:+.0%})" if usual else ""))
     for kind in ("name", "number", "date", "link"):
         facts = sheet.of(kind)
         out += ["", f"{kind.title()}s ({len(facts)})"]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pipeline.core.problem import Problem
+from pipeline.core.problem import Problem, Severity
 
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def github(problems: Iterable[Problem]) -> str:
     """One workflow command a line; GitHub shows them beside the text."""
     return "\n".join(
-        f"::{one.severity} file={_property(one.file)},line={one.line},col={one.column},title={_property(one.rule)}::"
+        f"::{_COMMANDS[one.severity]} file={_property(one.file)},line={one.line},col={one.column},title={_property(one.rule)}::"
         f"{_data(' '.join(part for part in (one.message, one.hint) if part))}"
         for one in problems
     )

@@ -7,10 +7,11 @@ lines only, so the places are found here anew, in the source; what is an error o
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pipeline.copydesk.evidence import Evidence
 from pipeline.core.issue import Issue
 from pipeline.settings import Newsletter, Style
 
@@ -113,8 +114,8 @@ class Copy:
     pictures: tuple[PictureAt, ...]
     own_names: tuple[str, ...] = ()
     #: The newsroom and those who sign: their own words cannot be misquoted.
-    others: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    #: Paragraphs of earlier issues by issue id, as ``fingerprint`` gives them.
+    evidence: Evidence = field(default_factory=Evidence)
+    #: What cannot be read off the draft.
 
     @property
     def language(self) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from pipeline.copydesk.evidence import Evidence
 from pipeline.copydesk.inline import Inline, Piece, read_inline, read_literal
 from pipeline.copydesk.reading import Copy, Kind, LinkAt, Passage, PictureAt, Place
 from pipeline.core.issue import Issue
@@ -35,15 +36,14 @@ class _Chunk:
 
 
 def read_copy(
-    issue: Issue, source: str, *, newsletter: Newsletter, style: Style, own_names: tuple[str, ...] = (),
-    others: Mapping[str, frozenset[str]] | None = None,
+    issue: Issue, source: str, *, newsletter: Newsletter, style: Style, own_names: tuple[str, ...] = (), evidence: Evidence | None = None,
 ) -> Copy:  # fmt: skip
     """What the desk's rules look at; ``source`` has ``\\n`` line ends."""
     lines = tuple(source.removeprefix("\ufeff").split("\n"))
     passages, links, pictures = _read(lines)
     return Copy(
         issue=issue, lines=lines, newsletter=newsletter, style=style, passages=passages, links=links, pictures=pictures,
-        own_names=own_names, others=others or {},
+        own_names=own_names, evidence=evidence or Evidence(),
     )  # fmt: skip
 
 

@@ -80,9 +80,13 @@ def sentences(text: str) -> Iterator[tuple[int, str]]:
     """The sentences of a passage, each with where it begins."""
     start = 0
     for match in _END.finditer(text):
-        if match[0].startswith(".") and _SHORT.search(text[: match.start() + 1][-12:]):
+        if match[0].startswith(".") and _SHORT.search(text[max(0, match.start() - 11) : match.start() + 1]):
             continue
-        yield start + len(text[start:]) - len(text[start:].lstrip()), text[start : match.end()].strip()
+        yield _trimmed(text[start : match.end()], start)
         start = match.end()
     if text[start:].strip():
-        yield start + len(text[start:]) - len(text[start:].lstrip()), text[start:].strip()
+        yield _trimmed(text[start:], start)
+
+
+def _trimmed(part: str, start: int) -> tuple[int, str]:
+    return start + len(part) - len(part.lstrip()), part.strip()

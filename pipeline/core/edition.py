@@ -4,12 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import urljoin
 
-from pipeline.core.message import Content
+from pipeline.core.message import Content, InlinePicture
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """How a picture is cut: the sides' ratio, and the point that stays as near to the middle as the edges allow."""
+
+    width: int
+    height: int
+    x: float = 50.0
+    #: Per cent from the left edge of the upright picture.
+    y: float = 50.0
+    #: Per cent from its top.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendition:
+    """One of the files in which the archive's page offers a picture. It is named before it is made."""
+
+    name: str
+    #: ``<stem>-<12 hex digits of a SHA-256 over source, crop and recipe>-<width>.<avif|webp|jpg|png>``
+    media_type: str
+    width: int
+    #: Pixels.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +49,16 @@ class Picture:
     #: Pixels.
     height: int
     #: Pixels.
+    found_personal: frozenset[str] = frozenset()
+    #: What the source file told beside its pixels, all of it removed here: ``gps``, ``camera`` (make, model, serial
+    #: numbers), ``names`` (of people), ``time``, ``words`` (comments, captions, keywords), ``thumbnail``, in which may
+    #: show what was cut off. The source in the newsroom still has it.
+    frames: int = 1
+    #: How many the source had; only the first is shown.
+    crop: Crop | None = None
+    #: How the source was cut.
+    renditions: tuple[Rendition, ...] = ()
+    #: The web page's further files, narrow to wide within a media type; the best media type first.
 
     def __repr__(self) -> str:  # a megabyte of bytes helps nobody in a traceback
         return f"Picture(name={self.name!r}, {self.media_type}, {self.width}x{self.height}, {len(self.data)} bytes)"
@@ -97,6 +131,10 @@ class Edition:
     #: The id of the original.
     translations: tuple[tuple[str, str], ...] = ()
     #: Language and id of each edition in another language that this one links to.
+    renditions: tuple[str, ...] = ()
+    #: Names of the further files in which the web page offers its pictures.
+    embedded: tuple[tuple[str, str], ...] = ()
+    #: Name and Content-ID of each picture that travels inside the mail; empty where the mail shows them from the archive.
 
     @property
     def digest(self) -> str:
@@ -123,7 +161,7 @@ class Edition:
             raise ValueError(f"not an edition: {error}") from None
 
 
-_LATER = frozenset({"translation_of", "translations"})
+_LATER = frozenset({"translation_of", "translations", "renditions", "embedded"})
 """Fields that editions stored by earlier versions lack. Left out while empty, so that those keep their digests."""
 
 
@@ -133,7 +171,9 @@ def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
     typed["date"] = date.fromisoformat(values["date"])
     for name in ("authors", "topics", "pictures"):
         typed[name] = tuple(PictureRef(**item) if name == "pictures" else str(item) for item in values[name])
-    typed["translations"] = tuple((str(language), str(id)) for language, id in values.get("translations", ()))
+    for name in ("translations", "embedded"):
+        typed[name] = tuple((str(one), str(other)) for one, other in values.get(name, ()))
+    typed["renditions"] = tuple(map(str, values.get("renditions", ())))
     return typed
 
 
@@ -142,9 +182,30 @@ def edition_digest(edition: Edition) -> str:
     return hashlib.sha256(edition.to_json().encode("utf-8")).hexdigest()
 
 
-def content_of(edition: Edition) -> Content:
-    """The part of an edition that a mail provider is handed."""
+class NamedFile(Protocol):
+    """A picture's file, prepared or as it is stored."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def media_type(self) -> str: ...
+
+    @property
+    def data(self) -> bytes: ...
+
+
+def content_of(edition: Edition, files: Iterable[NamedFile]) -> Content:
+    """The part of an edition that a mail provider is handed.
+
+    ``files`` holds at least the pictures that are embedded. Raises KeyError when one is missing.
+    """
+    known = {one.name: one for one in files}
+    inline = tuple(
+        InlinePicture(content_id=id, name=name, media_type=known[name].media_type, data=known[name].data) for name, id in edition.embedded
+    )
     return Content(
+        inline=inline,
         from_name=edition.from_name,
         from_address=edition.from_address,
         reply_to=edition.reply_to,
@@ -155,4 +216,6 @@ def content_of(edition: Edition) -> Content:
         list_name=edition.list_name,
         language=edition.language,
         archive_url=edition.archive_url,
+        # An issue's page stands in its newsletter's folder (render.page.Addresses).
+        list_archive_url=urljoin(edition.archive_url, "../") if edition.archive_url else "",
     )

@@ -115,8 +115,9 @@ def message_id_value(message_id: str) -> str:
 def list_headers(content: Content, unsubscribe_url: str) -> dict[str, str]:
     """What tells a mail program that this is a list and how to leave it, with where the issue can be read.
 
-    RFC 2919 (List-Id), RFC 2369 and 8058 (List-Unsubscribe and its one click), RFC 5064 (Archived-At), RFC 3282
-    (Content-Language). Reply-To and Archived-At are left out when the content has none. ValueError on a bad value.
+    RFC 2919 (List-Id), RFC 2369 and 8058 (List-Unsubscribe and its one click, List-Archive), RFC 5064 (Archived-At),
+    RFC 3282 (Content-Language). Reply-To, Archived-At and List-Archive are left out when the content has none. ValueError
+    on a bad value.
     """
     if not _LIST_ID.fullmatch(content.list_id):
         raise ValueError("List-Id is not a dotted name such as briefing.example.org")
@@ -133,6 +134,8 @@ def list_headers(content: Content, unsubscribe_url: str) -> dict[str, str]:
         headers["Reply-To"] = address_value("Reply-To", content.reply_to)
     if content.archive_url:
         headers["Archived-At"] = url_value("Archived-At", content.archive_url)
+    if content.list_archive_url:
+        headers["List-Archive"] = url_value("List-Archive", content.list_archive_url)
     return headers
 
 

@@ -116,7 +116,14 @@ class Figure:
     alt: str
     caption: str = ""
     credit: str = ""
+    focus: tuple[float, float] | None = None
+    #: Per cent from the left and from the top: the point around which the picture is cut to 16:9. None: shown whole.
     line: int
+
+    @property
+    def picture(self) -> str:
+        """The name of what is shown: the same file cut around another point is another picture."""
+        return self.src if self.focus is None else f"{self.src} {self.focus[0]:g}% {self.focus[1]:g}%"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ became of one message. Statuses and reasons are django-anymail's words, plus our
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -36,6 +36,18 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InlinePicture:
+    """A picture that travels inside the mail; the HTML shows it as ``cid:<content_id>`` (RFC 2392)."""
+
+    content_id: str
+    #: ``<name>@<domain>``, without angle brackets; letters, digits, hyphens and dots.
+    name: str
+    #: The file's name for a reader who saves it.
+    media_type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """What every reader of a campaign gets, byte for byte."""
 
@@ -51,6 +63,10 @@ class Content:
     language: str
     archive_url: str
     #: The issue's own page (RFC 5064 ``Archived-At``).
+    list_archive_url: str = ""
+    #: The page of all the newsletter's issues (RFC 2369 ``List-Archive``).
+    inline: tuple[InlinePicture, ...] = ()
+    #: Empty where the HTML shows its pictures from the archive.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

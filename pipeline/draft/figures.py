@@ -16,6 +16,7 @@ _CREDIT = re.compile(
     r"\s*[(（]\s*(?P<credit>(?:©|\(c\)|(?:credits?|photos?|source|image|graphic)(?![a-z])).*)[)）]\s*\.?$", re.IGNORECASE | re.DOTALL
 )
 _CREDIT_WORD = re.compile(r"(?:(?:photo|image|graphic)\s+)?credits?\s*[:：]\s*", re.IGNORECASE)
+_FOCUS = re.compile(r"\{\s*focus\s*=\s*[\"'“”]?\s*(?P<x>\d{1,3}(\.\d+)?)\s*%\s*,?\s*(?P<y>\d{1,3}(\.\d+)?)\s*%\s*[\"'“”]?\s*\}")
 
 
 def split_credit(title: str) -> tuple[str, str]:
@@ -43,8 +44,8 @@ def _last_parenthesis(text: str) -> int | None:
     return None
 
 
-def read_figure(image: Token, line: int, findings: Findings) -> Figure:
-    """Converts an image that is a paragraph of its own."""
+def read_figure(image: Token, line: int, findings: Findings, settings: str = "") -> Figure:
+    """Converts an image that is a paragraph of its own; ``settings`` is what stood in braces behind it."""
     src = unquote(str(image.attrs.get("src", "")).strip())
     name = _visible(src)[:60] or "without a file"
     alt = _visible(alt_text(image))
@@ -61,7 +62,19 @@ def read_figure(image: Token, line: int, findings: Findings) -> Figure:
     if not credit:
         findings.add("image-credit", line, f"the picture {name} has no credit",
                      "End the caption with  (Credit: Agency).")  # fmt: skip
-    return Figure(src=src, alt=alt, caption=caption, credit=credit, line=line)
+    return Figure(src=src, alt=alt, caption=caption, credit=credit, focus=_read_focus(settings, name, line, findings), line=line)
+
+
+def _read_focus(settings: str, name: str, line: int, findings: Findings) -> tuple[float, float] | None:
+    if not settings:
+        return None
+    match = _FOCUS.fullmatch(settings)
+    x, y = (float(match["x"]), float(match["y"])) if match else (101.0, 101.0)
+    if x > 100 or y > 100:
+        findings.add("image-focus", line, f"what stands behind the picture {name}, {_visible(settings)[:60]}, names no point in it",
+                     'Write how far the point is from the left and from the top:  {focus="40% 25%"}.')  # fmt: skip
+        return None
+    return x, y
 
 
 def _check_path(src: str, name: str, line: int, findings: Findings) -> None:

@@ -16,6 +16,9 @@ from pipeline.draft.rules import Findings
 KEYS = ("title", "subject", "preheader", "date", "author", "authors", "language", "topics", "translation_of")
 """Every key the front matter may hold."""
 
+MAX_CHARACTERS = 20_000
+"""YAML is read slowly; a front matter has some hundred characters."""
+
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LANGUAGE = re.compile(
     r"(?P<language>[A-Za-z]{2,3})(-(?P<script>[A-Za-z]{4}))?(-(?P<region>[A-Za-z]{2}|[0-9]{3}))?"
@@ -142,6 +145,10 @@ class _Reader:
 
     def compose(self) -> yaml.MappingNode | None:
         """The block's mapping; None when it is empty or broken."""
+        if len(self.block) > MAX_CHARACTERS:
+            self.broken = True
+            self.findings.add("draft-size", self.first_line, f"the front matter has more than {MAX_CHARACTERS:,} characters", "Shorten it.")
+            return None
         try:
             root = yaml.compose(self.block, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:

@@ -36,6 +36,7 @@ MAX_DEPTH = 6
 """Lists and quotes inside one another; a phone's screen has no room for more."""
 
 _DASHES = re.compile(r"\s*(?:--+|[—–―])\s*")
+_TABLE_RULE = re.compile(r"(?=.*\|)(?=.*-)[|:\- \t]+")
 _ASIDES = (SectionKind.NOTE, SectionKind.CORRECTION)
 _KINDS = ", ".join(kind.value for kind in SectionKind)
 
@@ -247,22 +248,30 @@ class BlockReader:
 
     def _paragraph(self, node: Node) -> list[Block]:
         children = [token for child in node.children for token in child.token.children or []]
-        words = [token for token in children if token.type != "softbreak" and (token.type != "text" or token.content.strip())]
+        words, settings = _parted(children)
         if words and all(token.type == "image" for token in words):
-            return list(self._figures(words, node.line))
+            return list(self._figures(words, settings, node.line))
+        self._look_for_tables(node)
         label, content = split_label(self.inlines(node))
         if label and not content:
             self.findings.add("label-alone", node.line, f"the label {label[:60]!r} has no text after it",
                               "Write its paragraph on the same line.")  # fmt: skip
         return [Paragraph(content=content, label=label, line=node.line)] if content or label else []
 
-    def _figures(self, images: Sequence[Token], first: int) -> list[Figure]:
+    def _look_for_tables(self, node: Node) -> None:
+        """CommonMark knows no tables and would set their lines as text."""
+        for number, line in enumerate("\n".join(child.token.content for child in node.children).split("\n")):
+            if number and _TABLE_RULE.fullmatch(line):
+                self.findings.add("table", node.line + number - 1, "this is a table, and a mail has none",
+                                  "Write a list with an item for each row, or the figures that matter into a sentence.")  # fmt: skip
+
+    def _figures(self, images: Sequence[Token], settings: Mapping[int, str], first: int) -> list[Figure]:
         out: list[Figure] = []
-        for image in images:
+        for index, image in enumerate(images):
             line = first + int(image.meta.get("line", 0))
             if out:
                 self.findings.add("image-inline", line, "two pictures share a paragraph", "Put an empty line between them.")
-            out.append(read_figure(image, line, self.findings))
+            out.append(read_figure(image, line, self.findings, settings.get(index, "")))
         return out
 
     def _quote(self, node: Node, depth: int) -> list[Block]:
@@ -296,6 +305,20 @@ class BlockReader:
         self.findings.add("raw-html", node.line, "raw HTML in the text", "Write it in Markdown, or put \\ before the <.")
         text = " ".join(re.sub(r"<!--.*?(-->|$)|<[^<>]*>", " ", node.token.content, flags=re.DOTALL).split())
         return [Paragraph(content=(Text(text),), line=node.line)] if text else []
+
+
+def _parted(children: Sequence[Token]) -> tuple[list[Token], dict[int, str]]:
+    """A paragraph's tokens without blanks, and by the place of a picture what stands in braces behind it."""
+    words: list[Token] = []
+    settings: dict[int, str] = {}
+    for token in children:
+        if token.type == "softbreak" or (token.type == "text" and not token.content.strip()):
+            continue
+        if token.type == "text" and words and words[-1].type == "image" and re.fullmatch(r"\s*\{[^{}]*\}\s*", token.content):
+            settings[len(words) - 1] = token.content.strip()
+        else:
+            words.append(token)
+    return words, settings
 
 
 def split_label(content: tuple[Inline, ...]) -> tuple[str | None, tuple[Inline, ...]]:

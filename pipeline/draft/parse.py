@@ -14,6 +14,13 @@ from pipeline.draft.markdown import Body, read_body
 from pipeline.draft.rules import Findings, line_count
 from pipeline.settings import Newsletter
 
+MAX_BYTES = 1_000_000
+"""What is read of a draft's file at most; more than ``MAX_CHARACTERS`` in any encoding, so that the rest need not be looked at."""
+
+MAX_CHARACTERS = 100_000
+MAX_BLOCKS = 2_000
+"""The mail's HTML may have 85 KB (``flow.rendering``): an issue of this size is certainly too long for one."""
+
 SUBJECT_LIMIT = 70
 PREHEADER_LIMIT = 90
 
@@ -27,8 +34,11 @@ def decode_draft(data: bytes, file: str) -> tuple[str, tuple[Problem, ...]]:
     """A draft's bytes as text with ``\\n`` line ends, whatever ends and whether or not a BOM the editor's program wrote.
 
     Bytes that are not UTF-8 are one Problem on the first bad byte's line; the text then holds U+FFFD in their place, so
-    that everything else can still be checked.
+    that everything else can still be checked. Of a file longer than ``MAX_BYTES`` no more is read.
     """
+    if len(data) > MAX_BYTES:
+        data = data[:MAX_BYTES]
+        return _normalised(data.decode("utf-8", "replace")), ()  # parse_draft says what is wrong
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text = _normalised(data.decode("utf-16", "replace"))
         findings = Findings(file, line_count(text))
@@ -60,6 +70,9 @@ def parse_draft(
     """
     source = _normalised(source)
     findings = Findings(file, line_count(source))
+    if len(source) > MAX_CHARACTERS:
+        findings.add("draft-size", 1, f"the draft has more than {MAX_CHARACTERS:,} characters", "Make several issues of it.")
+        return None, findings.all()
     source = _without_controls(source, findings)
     parts = split(source, findings)
     front = FrontMatter(readable=False)
@@ -75,6 +88,9 @@ def parse_draft(
     if not front.readable:
         return None, findings.all()
     issue = _issue(front, body, id, newsletter, (authors, newsletters), findings)
+    if issue is not None and len(issue.blocks()) + len(issue.sections) > MAX_BLOCKS:
+        findings.add("draft-size", 1, f"the draft has more than {MAX_BLOCKS:,} paragraphs and headings", "Make several issues of it.")
+        return None, findings.all()
     return issue, findings.all()
 
 

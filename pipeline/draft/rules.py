@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from pipeline.core.problem import Problem, Severity
@@ -26,6 +27,7 @@ def _warning(reason: str) -> RuleInfo:
 RULES: dict[str, RuleInfo] = {
     # the file
     "encoding": _error("Only UTF-8 is read the same way on every machine."),
+    "draft-size": _error("A mail has room for about 85 KB; what is far larger is no issue, and would keep everybody waiting."),
     "control-character": _error("Invisible control characters break mail headers and pages."),
     # the front matter
     "front-matter-missing": _error("The headline and the date stand between two lines of ---."),
@@ -63,6 +65,7 @@ RULES: dict[str, RuleInfo] = {
     "image-alt": _error("Readers who cannot see the picture get its alternative text."),
     "image-credit": _warning("Every picture names its photographer or agency."),
     "image-caption": _warning("A caption says who, where and when."),
+    "image-focus": _error("A misspelt focus would cut the picture anywhere, or not at all."),
     "image-inline": _error("A picture is a paragraph of its own; mail programs tear others apart."),
     "image-remote": _error("A picture on another server can vanish, change and count readers."),
     "image-path": _error("Pictures lie beside the draft, so that an issue is complete in its folder."),
@@ -75,11 +78,16 @@ RULES: dict[str, RuleInfo] = {
     # text
     "raw-html": _error("HTML in a draft escapes the newsletter's design and its safety."),
     "code-block": _error("Indented text becomes program code, which no newsletter design has."),
+    "table": _error("Tables do not fit a phone, and mail programs tear them apart."),
     "quote-content": _error("A pull quote holds paragraphs only."),
     "label-alone": _warning("A run-in label begins the paragraph it belongs to."),
     "nesting": _error("Text nested this deeply cannot be shown in a mail."),
 }
 """Rule id -> severity and reason, in the order of the documentation."""
+
+
+MAX_OF_A_RULE = 100
+"""Findings of one rule in one draft; who has more mends the first hundred first."""
 
 
 class Findings:
@@ -89,13 +97,17 @@ class Findings:
         self._file = file
         self._lines = max(1, lines)
         self._found: list[Problem] = []
+        self._counts: Counter[str] = Counter()
 
     def add(self, rule: str, line: int, message: str, hint: str = "") -> None:
         """Notes a breach of ``rule``. The same finding twice is one; a line outside the file is brought inside."""
+        if self._counts[rule] >= MAX_OF_A_RULE:
+            return
         problem = Problem(
             rule=rule, severity=RULES[rule].severity, file=self._file, line=min(max(1, line), self._lines), message=message, hint=hint
         )
-        if problem not in self._found[-50:]:  # repetitions come close together; a whole search would be quadratic
+        if problem not in self._found[-50:]:  # repetitions come close together
+            self._counts[rule] += 1
             self._found.append(problem)
 
     def all(self) -> tuple[Problem, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -53,7 +54,7 @@ def write_issue(station: Station, edition_id: int) -> Path:
     """Writes an edition's page, after the files it shows. Gives the page. Raises DiskFault."""
     with reading(station.engine) as connection:
         edition = editions.by_id(connection, edition_id).edition
-        files = editions.assets(connection, [one.name for one in edition.pictures])
+        files = editions.assets(connection, [*(one.name for one in edition.pictures), *edition.renditions])
         sheets = editions.style_sheets(connection)
     write_media(station, files)
     for sheet in sheets:
@@ -106,7 +107,8 @@ def write_lists(station: Station) -> None:
     entries = []
     for one in newsletters:
         issues = [known[entry.id] for entry in shelves[one.id][0]]
-        _write_newsletter(station, one, issues, shelves[one.id][1])
+        feed = [replace(entry, also=known[entry.edition.issue_id].also) for entry in shelves[one.id][1]]
+        _write_newsletter(station, one, issues, feed)
         entries.append(NewsletterEntry(newsletter=one, latest=tuple(issues[:LATEST])))
     _write_once(place(station), *front_css(environment, entries))
     front = render_front(

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 
+from sqlalchemy import Connection
+
 from pipeline.core.campaign import BatchCause, BatchState, CampaignCause, CampaignState
 from pipeline.core.edition import content_of
 from pipeline.core.message import Batch, Content, Recipient
@@ -128,13 +130,19 @@ def _claim(sender: Sender, key: BatchKey) -> tuple[Claim, Campaign, Batch] | Non
             )
             return None
         instance = campaigns.instance_name(connection)
-        content = content_of(editions.by_id(connection, campaign.edition_id).edition)
+        content = content_for(connection, campaign)
     batch = batch_of(sender, claim, campaign, instance, content, addresses)
     # Waiting comes before the intent: nobody can doubt a call that has not begun.
     pause = (admitted.start - sender.clock()).total_seconds()
     if pause > 0:
         sender.sleep(pause)
     return claim, campaign, batch
+
+
+def content_for(connection: Connection, campaign: Campaign) -> Content:
+    """What every reader of a campaign gets, with the pictures that the mail carries."""
+    edition = editions.by_id(connection, campaign.edition_id).edition
+    return content_of(edition, editions.assets(connection, [name for name, _ in edition.embedded]))
 
 
 def batch_of(sender: Sender, claim: Claim, campaign: Campaign, instance: str, content: Content, addresses: Mapping[int, str]) -> Batch:

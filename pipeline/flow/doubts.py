@@ -13,14 +13,13 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from pipeline.core.campaign import BatchCause
-from pipeline.core.edition import content_of
 from pipeline.core.message import Accepted, Batch, TryLater
 from pipeline.core.settlement import Settlement, settle
 from pipeline.errors import BriefingError
 from pipeline.flow import delivery, limits
 from pipeline.flow.context import Sender
 from pipeline.providers.base import Searchable
-from pipeline.store import campaigns, editions, readers
+from pipeline.store import campaigns, readers
 from pipeline.store import doubts as rows
 from pipeline.store.batches import Claim
 from pipeline.store.campaigns import Campaign
@@ -80,7 +79,7 @@ def _settle(sender: Sender, doubt: Doubt) -> str:
 def _batch_again(sender: Sender, campaign: Campaign, claim: Claim) -> Batch:
     """The batch as it was called: frozen members, also those who have left the list since."""
     with reading(sender.engine) as connection:
-        content = content_of(editions.by_id(connection, campaign.edition_id).edition)
+        content = delivery.content_for(connection, campaign)
         addresses = readers.addresses_of(connection, sender.vault, claim.members)
         instance = campaigns.instance_name(connection)
     here = replace(claim, members=tuple(one for one in claim.members if one in addresses))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pipeline.core.edition import Edition, Picture
-from pipeline.core.issue import Issue, IssueId
+from pipeline.core.edition import Crop, Edition, Picture
+from pipeline.core.issue import Figure, Issue, IssueId
 from pipeline.core.problem import Problem, Severity, has_errors
+from pipeline.draft.parse import MAX_BYTES as MAX_DRAFT_BYTES
 from pipeline.draft.parse import decode_draft, parse_draft
 from pipeline.draft.skeleton import skeleton, slugify
 from pipeline.errors import Refusal, UsageError
@@ -20,7 +24,8 @@ from pipeline.flow.context import Desk
 from pipeline.newsroom import shown
 from pipeline.render.edition import build_edition
 from pipeline.render.page import Sibling
-from pipeline.render.pictures import prepare_picture
+from pipeline.render.picture_source import MAX_BYTES
+from pipeline.render.pictures import prepare_picture, prepare_portrait
 from pipeline.render.words import words
 
 FRONT_MATTER_BYTES = 8192
@@ -34,7 +39,9 @@ class Draft:
     path: Path
     issue: Issue | None
     pictures: dict[str, Picture]
-    #: By the figure's path as written.
+    #: By ``Figure.picture``.
+    sources: dict[str, bytes] = field(repr=False)
+    #: The files these were made from, by the same names.
     source_digest: str
     problems: tuple[Problem, ...]
     text: str
@@ -99,7 +106,7 @@ def read(desk: Desk, reference: str) -> Draft:
     file = shown(path, desk.settings.root)
     newsletter = desk.settings.newsletter(id.newsletter)
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from None
     digest = hashlib.sha256(data)
@@ -107,9 +114,10 @@ def read(desk: Desk, reference: str) -> Draft:
     issue, problems = parse_draft(
         text, file=file, id=id, newsletter=newsletter, authors=desk.settings.authors, newsletters=desk.settings.newsletters
     )
-    found, pictures = [*trouble, *problems], {}
+    found, pictures, sources = [*trouble, *problems], {}, {}
     for figure in issue.figures() if issue else ():
-        outcome = _read_picture(path.parent, figure.src)
+        crop = None if figure.focus is None else Crop(16, 9, *figure.focus)
+        outcome = _read_picture(path.parent, figure.src, partial(prepare_picture, crop=crop))
         if isinstance(outcome, str):
             found.append(
                 Problem(
@@ -118,7 +126,8 @@ def read(desk: Desk, reference: str) -> Draft:
                 )
             )  # fmt: skip
         else:
-            pictures[figure.src] = outcome[1]
+            sources[figure.picture], pictures[figure.picture] = outcome
+            found += _picture_problems(figure, outcome[1], file)
             digest.update(hashlib.sha256(outcome[0]).digest())
     if issue is not None and issue.translation_of is not None and _path_of(desk, IssueId.parse(issue.translation_of)) is None:
         found.append(
@@ -129,16 +138,38 @@ def read(desk: Desk, reference: str) -> Draft:
             )
         )  # fmt: skip
     unique = tuple(dict.fromkeys(sorted(found, key=lambda p: (p.line, p.rule))))
-    return Draft(id=id, path=path, issue=issue, pictures=pictures, source_digest=digest.hexdigest(), problems=unique, text=text)
+    return Draft(
+        id=id, path=path, issue=issue, pictures=pictures, sources=sources, source_digest=digest.hexdigest(), problems=unique, text=text
+    )
 
 
-def _read_picture(folder: Path, src: str) -> tuple[bytes, Picture] | str:
+def read_bytes(path: Path) -> bytes:
+    """A draft's file, or so much of it that the parser sees that it is too long. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(MAX_DRAFT_BYTES + 1)
+
+
+def _picture_problems(figure: Figure, picture: Picture, file: str) -> Iterator[Problem]:
+    """What there is to say of a picture that can be used."""
+    if picture.frames > 1:
+        yield Problem(
+            rule="picture-animated", severity=Severity.WARNING, file=file, line=figure.line,
+            message=f"the picture {figure.src} moves; readers get its first frame only",
+            hint="Choose a still that says it all, or link to the film.",
+        )  # fmt: skip
+
+
+def _read_picture(folder: Path, src: str, prepare: Callable[[bytes, str], Picture]) -> tuple[bytes, Picture] | str:
+    """The file beside the draft, and what becomes of it; else what is wrong. Reads no more than a picture may weigh."""
     path = (folder / src).resolve()
     if not path.is_relative_to(folder.resolve()):
         return f"the picture {src} lies outside the draft's folder"
     try:
-        data = path.read_bytes()
-        return data, prepare_picture(data, path.stem)
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be read for ever
+            return f"the picture {src} is not a file"
+        with path.open("rb") as source:
+            data = source.read(MAX_BYTES + 1)
+        return data, prepare(data, path.stem)
     except FileNotFoundError:
         return f"there is no picture {src}"
     except OSError as error:
@@ -156,7 +187,7 @@ def render(desk: Desk, draft: Draft) -> tuple[Edition, tuple[Picture, ...]]:
     photos: dict[str, Picture] = {}
     for author in authors:
         if author.photo:
-            outcome = _read_picture(desk.settings.root / "config" / "authors", author.photo)
+            outcome = _read_picture(desk.settings.root / "config" / "authors", author.photo, prepare_portrait)
             if isinstance(outcome, str):
                 raise UsageError(
                     f"config/authors/{author.id}.toml: {outcome}", hint="Put the photo beside the author's file, or remove the line."
@@ -187,7 +218,7 @@ def siblings(desk: Desk, issue: Issue) -> tuple[Sibling, ...]:
 def _parsed(desk: Desk, id: IssueId, path: Path, original: str) -> Issue | None:
     """A draft that is the original or translates it. Most drafts do neither, and are put down after their first lines."""
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError:
         return None
     if str(id) != original and b"translation_of" not in data[:FRONT_MATTER_BYTES]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pipeline.core.campaign import CampaignState
 from pipeline.errors import Refusal
 from pipeline.flow import drafts
 from pipeline.flow.context import Station
 from pipeline.flow.drafts import Draft
+from pipeline.render.pictures import make_renditions
 from pipeline.render.web import site_css
 from pipeline.store import campaigns, editions
 from pipeline.store.editions import Approval, Asset
@@ -21,6 +24,7 @@ def approve(station: Station, reference: str, *, approved_by: str) -> tuple[Appr
     css_name, css = site_css(station.environment, station.settings.newsletter(draft.id.newsletter).brand)
     files = [Asset(name=one.name, media_type=one.media_type, data=one.data) for one in pictures]
     files.append(Asset(name=css_name, media_type="text/css", data=css))
+    files += _renditions(station, draft, edition.renditions)
     with transaction(station.engine) as connection:
         before = editions.newest(connection, str(draft.id))
         if before is not None and before.digest == edition.digest and before.source_digest == draft.source_digest:
@@ -35,6 +39,17 @@ def approve(station: Station, reference: str, *, approved_by: str) -> tuple[Appr
         for one in running:
             campaigns.point_to(connection, one.id, id)
         return editions.by_id(connection, id), draft
+
+
+def _renditions(station: Station, draft: Draft, names: Collection[str]) -> list[Asset]:
+    """The web page's files that no earlier approval has made: what a name was once given stays, and encoding is slow."""
+    with reading(station.engine) as connection:
+        missing = set(names) - editions.present(connection, names)
+    made: dict[str, Asset] = {}
+    for name, picture in draft.pictures.items():
+        for one, data in make_renditions(draft.sources[name], picture, missing - made.keys()):
+            made[one.name] = Asset(name=one.name, media_type=one.media_type, data=data)
+    return list(made.values())
 
 
 def current(station: Station, reference: str) -> tuple[Approval, Draft]:

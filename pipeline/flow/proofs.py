@@ -72,7 +72,7 @@ def send(sender: Sender, reference: str, addresses: Sequence[str]) -> Proofs:
     chosen = _on_staff(sender, addresses)
     draft = rendering.sound(sender, reference)[0]
     edition, pictures = drafts.render(sender, draft)
-    content = replace(content_of(edition), subject=f"{MARK} {edition.subject}")
+    content = replace(content_of(edition, pictures), subject=f"{MARK} {edition.subject}")
     with reading(sender.engine) as connection:
         barred = {one for one in chosen if readers.suppressed(connection, sender.vault, edition.newsletter, one)}
         instance = campaigns.instance_name(connection)
@@ -90,7 +90,10 @@ def send(sender: Sender, reference: str, addresses: Sequence[str]) -> Proofs:
 def _on_staff(sender: Sender, addresses: Sequence[str]) -> tuple[str, ...]:
     """The addresses as they are mailed, each once. Raises Refusal, UsageError; neither repeats an address."""
     staff = {address_key(one) for one in sender.settings.newsroom.staff}
-    hint = 'Test mail goes to the newsroom\'s own people: write them into config/newsroom.toml, as  staff = ["desk@example.org"].'
+    hint = (
+        "Test mail goes to the newsroom's own people: write them into config/newsroom.toml, above the first [table], "
+        'as  staff = ["desk@example.org"].'
+    )
     if not staff:
         raise Refusal("the staff list is empty, so nobody can get a test mail", hint=hint)
     chosen: dict[str, str] = {}
@@ -99,7 +102,8 @@ def _on_staff(sender: Sender, addresses: Sequence[str]) -> tuple[str, ...]:
         try:
             parsed = parse_address(text)
         except AddressRefused as error:
-            raise UsageError(f"{which} cannot be used: {error}") from None
+            several = "," in text or ";" in text
+            raise UsageError(f"{which} cannot be used: {error}", hint="Give --to once for each person." if several else "") from None
         if address_key(parsed) not in staff:
             raise Refusal(f"{which} is not on the staff list; nothing was sent", hint=hint)
         chosen.setdefault(address_key(parsed), parsed)

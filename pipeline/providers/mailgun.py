@@ -15,13 +15,13 @@ from urllib.parse import quote, urlencode
 from pipeline.clock import Clock
 from pipeline.core.address import address_key
 from pipeline.core.headers import list_headers, mailbox, single_line
-from pipeline.core.message import Accepted, Batch, Outcome, Refused, RejectReason, TryLater, Unknown
+from pipeline.core.message import Accepted, Batch, Content, Outcome, Refused, RejectReason, TryLater, Unknown
 from pipeline.errors import CredentialsRefused, ProviderFault
 from pipeline.providers.base import Call, Capabilities, Provider
 from pipeline.providers.guard import check_batch
 from pipeline.providers.http_call import Answer, HttpCaller, InDoubt, NotSent
 from pipeline.providers.mailgun_answers import recipients_named, wait_seconds, without_addresses
-from pipeline.providers.multipart import form_data
+from pipeline.providers.multipart import FormFile, form_data
 
 OPTIONS_LIMIT = 16 * 1024
 """Octets of all ``o:``, ``h:``, ``v:`` and ``t:`` names and values of one call."""
@@ -66,7 +66,7 @@ class Mailgun(Provider):
         check_batch(batch, self.capabilities)
         if not batch.recipients:
             return Call(batch=batch, body=b"")
-        content_type, body = form_data(message_fields(batch, self._domain))
+        content_type, body = form_data(message_fields(batch, self._domain), inline_files(batch.content))
         if len(body) > self.capabilities.payload_limit:
             raise ValueError(f"the call would be {len(body)} bytes; {self.name} takes {self.capabilities.payload_limit}")
         return Call(batch=batch, body=body, content_type=content_type)
@@ -213,6 +213,11 @@ def message_fields(batch: Batch, domain: str) -> list[tuple[str, str]]:
         ("recipient-variables", json.dumps(variables, ensure_ascii=False, separators=(",", ":"))),
         *options,
     ]
+
+
+def inline_files(content: Content) -> list[FormFile]:
+    """The pictures that the mail carries. Mailgun makes each file's name its Content-ID, so that name is what the HTML asks for."""
+    return [FormFile("inline", one.content_id, one.media_type, one.data) for one in content.inline]
 
 
 def _refusals(batch: Batch, answer: Answer, detail: str) -> Sequence[Outcome]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
+from functools import lru_cache
 from threading import Lock
 from typing import Any
 
@@ -47,7 +48,13 @@ class _OfflinePremailer(Premailer):  # type: ignore[misc]
     """Premailer whose CSS parser can reach neither network nor disk."""
 
     def _parse_css_string(self, css_body: str, validate: bool = True) -> Any:
-        return cssutils.CSSParser(fetcher=_refuse, validate=validate).parseString(css_body)
+        return _parsed(css_body, validate)
+
+
+@lru_cache(maxsize=16)
+def _parsed(css: str, validate: bool) -> Any:
+    """A sheet read once: parsing is about half of a rendering, and premailer only reads what it gets. Under the lock."""
+    return cssutils.CSSParser(fetcher=_refuse, validate=validate).parseString(css)
 
 
 def inline_css(html: str, *, template: str) -> str:

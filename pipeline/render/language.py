@@ -30,16 +30,31 @@ def direction(language: str) -> str:
     return "rtl" if (script in _RTL_SCRIPTS if script else primary in _RTL_LANGUAGES) else "ltr"
 
 
-def text_direction(text: str) -> str | None:
-    """The direction most strong characters of ``text`` have (UAX 9 classes L, R, AL), or None when it has none."""
+def text_direction(text: str, page: str) -> str | None:
+    """``rtl`` or ``ltr`` for a text on a page that runs in direction ``page``; None when it has no letters.
+
+    It runs the other way when three of four strong characters do (UAX 9 classes L, R, AL): a Uyghur sentence with a long
+    Latin name in it is still Uyghur.
+    """
     classes = [unicodedata.bidirectional(character) for character in text]
     left, right = classes.count("L"), classes.count("R") + classes.count("AL")
-    return None if left == right == 0 else "rtl" if right > left else "ltr"
+    if left == right == 0:
+        return None
+    own, other = (right, left) if page == "rtl" else (left, right)
+    return page if other < 3 * own else "ltr" if page == "rtl" else "rtl"
+
+
+def gap_after(text: str) -> str:
+    """What parts ``text`` from what follows: a blank, but nothing after Chinese and its wide marks (UAX 11)."""
+    return "" if text and unicodedata.east_asian_width(text[-1]) in "WF" else " "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Typography:
-    """Fonts and measures for one script, as CSS values."""
+    """Fonts and measures for one script, as CSS values.
+
+    Names stand without quotation marks, which CSS allows: a quoted one makes the inliner write the whole attribute longer.
+    """
 
     serif: str
     sans: str
@@ -50,20 +65,20 @@ class Typography:
 
 
 _LATIN = Typography(
-    serif="Georgia,'Times New Roman',serif",
-    sans="'Helvetica Neue',Helvetica,Arial,sans-serif",
+    serif="Georgia,serif",
+    sans="Helvetica,Arial,sans-serif",
     mso="Georgia",
     line_height="1.6",
 )
 _ARABIC = Typography(
-    serif="'UKIJ Tuz Tom','Microsoft Uighur','Noto Naskh Arabic',Tahoma,Arial,sans-serif",
-    sans="Tahoma,'Noto Sans Arabic',Arial,sans-serif",
+    serif="UKIJ Tuz Tom,Microsoft Uighur,Noto Naskh Arabic,Tahoma,Arial,sans-serif",
+    sans="Tahoma,Noto Sans Arabic,Arial,sans-serif",
     mso="Tahoma",
     line_height="1.8",
 )
 _HAN = Typography(
-    serif="'Songti SC',SimSun,'Noto Serif CJK SC',serif",
-    sans="'PingFang SC','Microsoft YaHei','Noto Sans CJK SC',sans-serif",
+    serif="Songti SC,SimSun,Noto Serif CJK SC,serif",
+    sans="PingFang SC,Microsoft YaHei,Noto Sans CJK SC,sans-serif",
     mso="Microsoft YaHei",
     line_height="1.75",
 )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TypeVar
 
 from markupsafe import Markup
 
@@ -15,10 +15,15 @@ from pipeline.render.html import Medium, Shown, Writer
 from pipeline.render.language import Typography, direction, own_name, text_direction, typography
 from pipeline.render.palette import Palette, dark, light
 from pipeline.render.words import Words
-from pipeline.settings import Author, Newsletter, Wording
+from pipeline.settings import Author, AuthorWording, Newsletter, Wording
+
+W = TypeVar("W", Wording, AuthorWording)
 
 AUTHOR_PHOTO = 72
 """CSS pixels: the side of an author's portrait."""
+
+WEB_SIZES = "(min-width: 62rem) 48.5rem, (min-width: 42rem) 39.5rem, calc(100vw - 2.5rem)"
+"""How wide ``web/style.css`` draws a picture: over the edges of the column, in the column, or in a phone's window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +143,7 @@ class Page:
 
         Without ``dir`` its full stop lands on the wrong side; without ``lang`` it is read out in the wrong language.
         """
-        found = text_direction(text)
+        found = text_direction(text, self.direction)
         if self.home.split("-")[0].lower() != self.language.split("-")[0].lower() and text not in self.translated:
             return Markup(' lang="{}" dir="{}"').format(self.home, found or direction(self.home))
         return Markup("") if found in (None, self.direction) else Markup(' dir="{}"').format(found)
@@ -202,7 +207,9 @@ def page_of(
 ) -> Page:  # fmt: skip
     """Gathers what surrounds an article; ``classes`` are those of the medium's links."""
     medium = Medium("page", classes, no_picture)
-    wording = _wording(newsletter, issue.language)
+    wording = _in_language(newsletter.editions, issue.language) or Wording()
+    authors = [_worded(author, issue.language) for author in authors]
+    cards = tuple(_card(author, photos.get(author.id), medium) for author in authors)
     about = prose(wording.about or newsletter.about, medium, direction(issue.language))
     return Page(
         title=issue.title,
@@ -216,7 +223,7 @@ def page_of(
         reading_time=words.reading_time(_reading_text(issue)),
         topics=issue.topics,
         translations=tuple(translations),
-        authors=tuple(_card(author, photos.get(author.id), medium) for author in authors),
+        authors=cards,
         newsletter_id=newsletter.id,
         newsletter=newsletter.name,
         tagline=wording.tagline or newsletter.tagline,
@@ -234,7 +241,9 @@ def page_of(
         dark=dark(newsletter.brand.accent_dark),
         furniture=_furniture(words, issue.language),
         home=newsletter.language,
-        translated=frozenset({wording.tagline, *(paragraph.text for paragraph in about if wording.about)} - {""}),
+        translated=frozenset(
+            {wording.tagline, *(part.text for part in about if wording.about), *_translated(authors, cards, issue.language)} - {""}
+        ),
     )
 
 
@@ -244,9 +253,24 @@ def _furniture(words: Words, language: str) -> Markup:
     return Markup(' lang="{}" dir="{}"').format(words.language, direction(words.language))
 
 
-def _wording(newsletter: Newsletter, language: str) -> Wording:
-    """The newsletter's texts in the issue's language, where it has them."""
-    return newsletter.editions.get(language) or newsletter.editions.get(language.split("-")[0]) or Wording()
+def _in_language(editions: Mapping[str, W], language: str) -> W | None:
+    """The texts in the issue's language, else in its primary language."""
+    return editions.get(language) or editions.get(language.split("-")[0])
+
+
+def _worded(author: Author, language: str) -> Author:
+    """The author as issues in this language name them."""
+    wording = _in_language(author.editions, language)
+    return author if wording is None else author.model_copy(update={name: value for name, value in wording if value})
+
+
+def _translated(authors: Sequence[Author], cards: Sequence[AuthorCard], language: str) -> Iterator[str]:
+    """Those texts of the cards that are in the issue's language though the newsletter's is another."""
+    for author, card in zip(authors, cards, strict=True):
+        if wording := _in_language(author.editions, language):
+            yield wording.name
+            yield wording.role
+            yield from (part.text for part in card.bio if wording.bio)
 
 
 def translation(sibling: Sibling, href: str, url: str) -> Translation:
@@ -291,10 +315,16 @@ def prose(text: str, medium: Medium, page_direction: str) -> tuple[Prose, ...]:
     return tuple(Prose(writer.inlines(nodes), nodes) for nodes in map(_autolinked, filter(None, parts)))
 
 
+_ADDRESS = re.compile(r"(https://[^\s<>\"'\x7f-\U0010ffff]*[^\s<>\"'.,;:!?)\]\x7f-\U0010ffff])")
+
+
 def _autolinked(text: str) -> tuple[Inline, ...]:
-    """Text with its bare https addresses as links; a sentence's closing marks stay outside."""
+    """Text with its bare https addresses as links; a sentence's closing marks stay outside.
+
+    An address is ASCII (RFC 3986): Chinese goes on behind it without a blank.
+    """
     nodes: list[Inline] = []
-    for index, piece in enumerate(re.split(r"(https://[^\s<>\"']*[^\s<>\"'.,;:!?)\]])", text)):
+    for index, piece in enumerate(_ADDRESS.split(text)):
         if piece:
             nodes.append(Link(piece, (Text(piece),)) if index % 2 else Text(piece))
     return tuple(nodes)
@@ -310,13 +340,26 @@ def legal_notice(newsletter: Newsletter, language: str, medium: Medium) -> Notic
     return Notice(language=found, direction=direction(found), paragraphs=prose(notices[found], medium, direction(found)))
 
 
-def shown(picture: Picture, src: str, column: int, *, medium: Literal["mail", "web"]) -> Shown:
+def shown(picture: Picture, src: str, column: int) -> Shown:
     """A picture at the width of a column, in CSS pixels; a smaller one stays as it is.
 
-    A mail needs the drawn size in its attributes, since Word reads nothing else; the web page scales by style sheet and
-    gives the true size, from which the browser keeps the room free.
+    A mail needs the drawn size in its attributes, since Word reads nothing else.
     """
-    if medium == "web":
-        return Shown(src, picture.width, picture.height)
     width = min(column, picture.width)
     return Shown(src, width, max(1, round(picture.height * width / picture.width)))
+
+
+def shown_at_size(picture: Picture, media: str) -> Shown:
+    """A picture at its true size, from which a browser keeps the room free; its style sheet scales it."""
+    return Shown(media + picture.name, picture.width, picture.height)
+
+
+def shown_in_widths(picture: Picture, media: str) -> Shown:
+    """A picture with the files among which a browser chooses by its window, its screen, and the formats it knows."""
+    sets: dict[str, list[str]] = {}
+    for one in picture.renditions:
+        sets.setdefault(one.media_type, []).append(f"{media}{one.name} {one.width}w")
+    own = sets.pop(picture.media_type, [])
+    srcset = ", ".join([*own, f"{media}{picture.name} {picture.width}w"]) if own else ""
+    sources = tuple((type, ", ".join(files)) for type, files in sets.items())
+    return Shown(media + picture.name, picture.width, picture.height, srcset, sources, WEB_SIZES)

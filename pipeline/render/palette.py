@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NEEDED = 4.5
+"""The ratio that WCAG AA asks for text of our sizes."""
+
 CONTRAST = 4.6
-"""The ratio wanted: WCAG AA asks 4.5 for text of our sizes; the rest is room for rounding."""
+"""The ratio that we set text in: with room for rounding."""
 
 
 def _channels(colour: str) -> tuple[int, int, int]:
@@ -56,6 +59,29 @@ class Palette:
     accent: str
     bar: str
     #: The accent as the brand gave it: for shapes that carry no text.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faint:
+    """An accent in which text could not be read."""
+
+    setting: str
+    #: ``accent`` or ``accent_dark``.
+    colour: str
+    contrast: float
+    #: Against the ground where it is weakest.
+    shown: str
+    #: What text is set in instead.
+
+
+def faint(accent: str, accent_dark: str) -> tuple[Faint, ...]:
+    """Those of a newsletter's accents that text is not set in, because it could not be read on the grounds of mail and page."""
+    out = []
+    for setting, colour, palette in (("accent", accent, light(accent)), ("accent_dark", accent_dark, dark(accent_dark))):
+        least = min(contrast(colour, ground) for ground in (palette.page, palette.paper, palette.tint))
+        if least < NEEDED:
+            out.append(Faint(setting=setting, colour=colour, contrast=least, shown=palette.accent))
+    return tuple(out)
 
 
 def light(accent: str) -> Palette:

@@ -97,6 +97,8 @@ class FeedEntry:
     #: Aware.
     updated: datetime
     #: Aware; ``published`` until the issue is corrected.
+    also: tuple[IssueEntry, ...] = ()
+    #: The same issue in other languages, as far as it is out.
 
 
 def render_front(
@@ -211,16 +213,19 @@ def render_feed(
     """A newsletter's Atom feed (RFC 4287), full text, ``/<newsletter>/feed.xml``.
 
     ``updated`` is the feed's own stamp while it has no entry; with entries the newest of theirs is used when that is
-    later. No two entries carry the same ``updated``: feed readers order by it. Raises TemplateFault.
+    later. No two entries carry the same ``updated``: feed readers order by it. An issue's other languages are further
+    ``alternate`` links, each with its ``hreflang`` (section 4.1.2), after its own. Raises TemplateFault.
     """
+    top = base_url.rstrip("/")
     stamped = tuple((entry, stamp) for entry, stamp in zip(entries, distinct_stamps(entries), strict=True))
     newest = max((stamp for _, stamp in stamped), default=updated)
-    own = f"{base_url.rstrip('/')}/{newsletter.id}/"
+    own = f"{top}/{newsletter.id}/"
     view = [
         {
             "title": _xml(entry.edition.title), "url": entry.edition.archive_url, "language": entry.edition.language,
             "summary": _xml(entry.edition.summary), "html": _xml(entry.edition.feed), "authors": tuple(map(_xml, entry.edition.authors)),
             "topics": tuple(map(_xml, entry.edition.topics)), "published": rfc3339(entry.published), "updated": rfc3339(stamp),
+            "also": tuple((one.language, f"{top}/{one.id}/") for one in entry.also),
         }
         for entry, stamp in stamped
     ]  # fmt: skip

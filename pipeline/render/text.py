@@ -31,10 +31,12 @@ from pipeline.core.issue import (
     plain,
 )
 from pipeline.render.html import story_groups
+from pipeline.render.language import gap_after
 
 WIDTH = 72
 """Columns, a Chinese character counting two (UAX 11)."""
 
+_PAUSES = "，。、；：？！"
 _NO_LINE_START = frozenset("，。、；：？！）》」』】〉”’…—%,.;:?!)]}»")
 
 
@@ -63,7 +65,8 @@ def _ends_wide(piece: str) -> bool:
 def wrap(text: str, *, columns: int = WIDTH, first: str = "", rest: str = "") -> str:
     """``text`` in lines of at most ``columns``; the first line begins with ``first``, the others with ``rest``.
 
-    Line ends in ``text`` stay. What cannot be broken (a long Latin word) stands alone on its line.
+    Line ends in ``text`` stay. What cannot be broken (a long Latin word) stands alone on its line. Chinese may break
+    anywhere and says nowhere where its words end: where a pause falls into a line's second half, the line ends there.
     """
     lines: list[str] = []
     for given in text.split("\n"):
@@ -75,11 +78,20 @@ def wrap(text: str, *, columns: int = WIDTH, first: str = "", rest: str = "") ->
                 if bare or width(line + blank + atom) <= columns:
                     line += atom if bare else blank + atom
                 else:
-                    lines.append(line)
-                    line = rest + atom
+                    full, over = _at_pause(line, columns) if not blank and _ends_wide(atom) else (line, "")
+                    lines.append(full)
+                    line = rest + over + atom
                 bare = False
         lines.append(line.rstrip() if bare else line)
     return "\n".join(lines)
+
+
+def _at_pause(line: str, columns: int) -> tuple[str, str]:
+    """A full line parted after its last Chinese pause, if that leaves at least half a line; else all of it and nothing."""
+    end = max(line.rfind(mark) for mark in _PAUSES) + 1
+    if line[end:] and line[end] not in _NO_LINE_START and width(line[:end]) * 2 >= columns:
+        return line[:end], line[end:].lstrip()
+    return line, ""
 
 
 def underlined(title: str, mark: str) -> str:
@@ -102,7 +114,7 @@ class TextWriter:
 
     def link(self, label: str, href: str) -> str:
         """A line of furniture with its address below."""
-        return f"{wrap(label)}:\n{_address(href)}"
+        return f"{wrap(label)}{':' if gap_after(label) else '：'}\n{_address(href)}"
 
     def section(self, section: Section) -> str:
         """A section with its underlined title."""
@@ -127,7 +139,9 @@ class TextWriter:
     def _block(self, block: Block, indent: str) -> str:
         match block:
             case Paragraph():
-                text = f"{block.label} {self._inlines(block.content)}" if block.label else self._inlines(block.content)
+                text = (
+                    f"{block.label}{gap_after(block.label)}{self._inlines(block.content)}" if block.label else self._inlines(block.content)
+                )
                 return self._wrapped(text, indent)
             case SubHeading():
                 return self._wrapped(self._inlines(block.content).rstrip(), indent)
@@ -181,7 +195,7 @@ class TextWriter:
         self._waiting.append(f"[{self._count}] {_address(node.href)}")
         words = self._inlines(node.children)
         bare = plain(node.children).strip() in (node.href, _address(node.href))
-        return f"[{self._count}]" if bare else f"{words} [{self._count}]"
+        return f"[{self._count}]" if bare else f"{words}{gap_after(words)}[{self._count}]"
 
     def _addresses(self, indent: str) -> str:
         """The addresses met since the last call, one on each line, unbroken."""

@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
+from pipeline.core.campaign import CampaignState
 from pipeline.core.edition import Edition
 from pipeline.store.engine import insert_ignoring
-from pipeline.store.tables import asset
+from pipeline.store.tables import asset, campaign
 from pipeline.store.tables import edition as t
 
 
@@ -64,10 +65,27 @@ def by_id(connection: Connection, id: int) -> Approval:
     return _approval(row)
 
 
+def sent(connection: Connection, newsletter: str, limit: int) -> list[tuple[str, str]]:
+    """Issue id and article of the newsletter's newest issues that went out, or are going out; the newest first."""
+    rows = connection.execute(
+        select(t.c.issue_id, t.c.content)
+        .join(campaign, campaign.c.edition_id == t.c.id)
+        .where(t.c.newsletter == newsletter, campaign.c.started_at.is_not(None), campaign.c.state != CampaignState.CANCELLED)
+        .order_by(campaign.c.started_at.desc())
+        .limit(limit)
+    )
+    return [(row.issue_id, Edition.from_json(row.content).feed) for row in rows]
+
+
 def assets(connection: Connection, names: Iterable[str]) -> list[Asset]:
     """The files of those names."""
     rows = connection.execute(select(asset).where(asset.c.name.in_(list(names)))).all()
     return [Asset(name=row.name, media_type=row.media_type, data=bytes(row.data)) for row in rows]
+
+
+def present(connection: Connection, names: Iterable[str]) -> set[str]:
+    """Those of the names under which a file is stored."""
+    return set(connection.execute(select(asset.c.name).where(asset.c.name.in_(list(names)))).scalars())
 
 
 def style_sheets(connection: Connection) -> list[Asset]:

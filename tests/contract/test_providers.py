@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.message import Accepted, Batch, Content, Recipient
+from pipeline.core.message import Accepted, Batch, Content, InlinePicture, Recipient
 from pipeline.providers.base import Provider
 from pipeline.providers.registry import make_provider
 from pipeline.providers.sandbox.rendering import whole_message
@@ -95,6 +95,7 @@ def content() -> Content:
         list_name="Китай в Евразии",
         language="ru",
         archive_url="https://news.example.org/cie/2026-11-25-railway",
+        list_archive_url="https://news.example.org/cie/",
     )
 
 
@@ -128,6 +129,23 @@ def test_one_outcome_a_recipient_and_one_message_each(rig: Rig, make_batch: Make
     assert [message["To"] for message in rig.arrived()] == [recipient.address for recipient in batch.recipients]
 
 
+def test_the_pictures_a_mail_carries_arrive_where_its_html_looks_for_them(rig: Rig, make_batch: MakeBatch, content: Content) -> None:
+    id = "ferry-0123456789ab.jpg@cie.news.example.org"
+    picture = InlinePicture(content_id=id, name="ferry-0123456789ab.jpg", media_type="image/jpeg", data=b"\xff\xd8\xff" + bytes(range(256)))
+    html = content.html.replace("</p>", f'</p><img src="cid:{id}" alt="">')
+    rig.provider.send(make_batch(2, content=dataclasses.replace(content, html=html, inline=(picture,))))
+    assert len(rig.arrived()) == 2
+    for message in rig.arrived():
+        text, related = message.iter_parts()
+        page, found = related.iter_parts()
+        assert (message.get_content_type(), text.get_content_type()) == ("multipart/alternative", "text/plain")
+        assert (related.get_content_type(), page.get_content_type()) == ("multipart/related", "text/html")
+        assert (found["Content-ID"], found.get_content_type()) == (f"<{id}>", "image/jpeg")
+        assert (found.get_filename(), found.get_content_disposition()) == (picture.name, "inline")
+        assert found.get_payload(decode=True) == picture.data
+        assert f'src="cid:{id}"' in body(message, "html")
+
+
 def test_receipts_are_the_message_ids_in_the_order_of_the_batch(rig: Rig, make_batch: MakeBatch) -> None:
     receipts = [outcome.receipt for outcome in rig.provider.send(make_batch(4)) if isinstance(outcome, Accepted)]
     assert [message["Message-ID"] for message in rig.arrived()] == [f"<{receipt}>" for receipt in receipts]
@@ -156,6 +174,7 @@ def test_the_headers_of_a_list(rig: Rig, make_batch: MakeBatch, content: Content
     assert message["Reply-To"] == content.reply_to
     assert message["List-Id"] == f"{content.list_name} <{content.list_id}>"
     assert message["Archived-At"] == f"<{content.archive_url}>"
+    assert message["List-Archive"] == f"<{content.list_archive_url}>"
     assert message["Content-Language"] == content.language
 
 

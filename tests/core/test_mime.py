@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.headers import ONE_CLICK, encoded_words, list_headers, mailbox, unstructured, url_value
-from pipeline.core.message import Content
+from pipeline.core.message import Content, InlinePicture
 from pipeline.core.mime import assemble, compose, fold
 
 DATE = datetime(2026, 11, 25, 6, 0, tzinfo=UTC)
@@ -29,7 +29,7 @@ LINE = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_s
 BODY = st.text(st.characters(exclude_categories=["Cs"]), max_size=600)
 
 
-def content(**changes: str) -> Content:
+def content(*, inline: tuple[InlinePicture, ...] = (), **changes: str) -> Content:
     values = {
         "from_name": "China In Eurasia",
         "from_address": "briefing@news.example.org",
@@ -41,12 +41,13 @@ def content(**changes: str) -> Content:
         "list_name": "China In Eurasia",
         "language": "en",
         "archive_url": "https://news.example.org/cie/2026-11-25-railway",
+        "list_archive_url": "https://news.example.org/cie/",
     }
-    return Content(**(values | changes))
+    return Content(**(values | changes), inline=inline)
 
 
-def composed(to: str = "reader@example.com", **changes: str) -> bytes:
-    return compose(content(**changes), to=to, unsubscribe_url=URL, message_id="c1-b1-g0-7@news.example.org", date=DATE)
+def composed(to: str = "reader@example.com", *, inline: tuple[InlinePicture, ...] = (), **changes: str) -> bytes:
+    return compose(content(inline=inline, **changes), to=to, unsubscribe_url=URL, message_id="c1-b1-g0-7@news.example.org", date=DATE)
 
 
 def parsed(raw: bytes) -> EmailMessage:
@@ -79,12 +80,45 @@ def test_headers_and_parts() -> None:
     assert message["List-Id"] == "China In Eurasia <cie.news.example.org>"
     assert message["List-Unsubscribe-Post"] == ONE_CLICK
     assert message["Archived-At"] == "<https://news.example.org/cie/2026-11-25-railway>"
+    assert message["List-Archive"] == "<https://news.example.org/cie/>"
     assert message["Content-Language"] == "en"
     assert message["MIME-Version"] == "1.0"
     assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
     assert {part.get_content_charset() for part in message.iter_parts()} == {"utf-8"}
     assert body(message, "plain") == "Bodies travel alike — Здравствуйте\r\n"
     assert "Здравствуйте" in body(message, "html")
+
+
+PICTURE = InlinePicture(
+    content_id="ferry-abc.jpg@cie.news.example.org", name="ferry-abc.jpg", media_type="image/jpeg", data=bytes(range(256)) * 9
+)
+
+
+def test_pictures_travel_beside_the_html_and_the_text_stays_first() -> None:
+    message = parsed(composed(inline=(PICTURE,)))
+    assert not message.defects
+    text, related = message.iter_parts()
+    assert text.get_content_type() == "text/plain"
+    assert related.get_content_type() == "multipart/related"
+    assert related.get_param("type") == "text/html"  # RFC 2387, 3.1
+    html, picture = related.iter_parts()
+    assert html.get_content_type() == "text/html"
+    assert picture["Content-ID"] == "<ferry-abc.jpg@cie.news.example.org>"
+    assert picture.get_content_disposition() == "inline"
+    assert picture.get_filename() == "ferry-abc.jpg"
+    assert picture.get_payload(decode=True) == PICTURE.data
+    assert body(message, "plain") == "Bodies travel alike — Здравствуйте\r\n"
+    assert composed(inline=(PICTURE,)) == composed(inline=(PICTURE,))
+    assert all(len(line) <= 78 for line in composed(inline=(PICTURE,)).split(b"\r\n") if b"http" not in line)
+
+
+@pytest.mark.parametrize(
+    "change", [{"content_id": "no-at"}, {"content_id": "a@b>\r\nX: y"}, {"name": 'a"b.jpg'}, {"media_type": "image/jpeg\r\nX: y"}]
+)
+def test_a_picture_whose_name_would_break_its_header_is_refused(change: dict[str, str]) -> None:
+    bad = InlinePicture(**({"content_id": "a@b", "name": "a.jpg", "media_type": "image/jpeg"} | change), data=b"")
+    with pytest.raises(ValueError, match="fit its header"):
+        composed(inline=(bad,))
 
 
 def test_the_unsubscribe_url_stands_on_one_line_as_it_is() -> None:
@@ -98,9 +132,10 @@ def test_same_arguments_same_bytes_and_other_bodies_other_boundary() -> None:
 
 
 def test_empty_reply_to_and_archive_are_left_out() -> None:
-    message = parsed(composed(reply_to="", archive_url="", list_name="", from_name=""))
+    message = parsed(composed(reply_to="", archive_url="", list_archive_url="", list_name="", from_name=""))
     assert message["Reply-To"] is None
     assert message["Archived-At"] is None
+    assert message["List-Archive"] is None
     assert message["List-Id"] == "<cie.news.example.org>"
     assert message["From"] == "briefing@news.example.org"
 

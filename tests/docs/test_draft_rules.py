@@ -22,6 +22,13 @@ def test_the_page_lists_every_key_in_order() -> None:
     assert tuple(re.findall(r"^\| `([a-z_]+)` \| [^|]+ \| [^|]+ \|$", PAGE, re.MULTILINE))[: len(KEYS)] == KEYS
 
 
+def test_the_page_of_imports_lists_every_rule_of_theirs() -> None:
+    page = (ROOT / "docs" / "reference" / "imports.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(import-[a-z-]+)` \| (?:error, or warning|warning) \| .+ \|$", page, re.MULTILINE)
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "pipeline").rglob("*.py"))
+    assert listed == sorted(set(re.findall(r'"(import-[a-z-]+)"', code)))
+
+
 def test_every_rule_is_used_and_every_used_rule_is_listed() -> None:
     text = "\n".join(path.read_text("utf-8") for path in SOURCES if not path.name.startswith("page_"))
     assert {rule for rule in RULES if f'"{rule}"' not in text} == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -89,6 +90,7 @@ def test_a_template_may_not_reach_into_the_program(briefing: Briefing, root: Pat
         ("config/newsletters/eurasia-briefing.toml", 'not_after = "2h"', 'not_after = "soon"', "is not a duration"),
         ("config/newsletters/eurasia-briefing.toml", "tagline", "tagine", "unknown setting tagine"),
         ("config/authors/desk.toml", "name =", "nom =", "unknown setting nom"),
+        ("config/authors/desk.toml", "[editions.ru]", "[editions.ru]\nnom = 1", "unknown setting editions.ru.nom"),
         ("config/newsroom.toml", "[provider.mailgun]", '[provider.mailgun]\napi_key = "key-1"', "BRIEFING_MAILGUN_API_KEY"),
         ("config/newsroom.toml", "[provider]", "[provider", "newsroom.toml:"),
     ],
@@ -101,6 +103,23 @@ def test_a_wrong_setting_names_file_and_line(briefing: Briefing, root: Path, fil
     assert Path(file).name in done.err
     assert "key-1" not in done.err
     assert not (root / "var").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "colour", "shown"), [("accent", "#ffcc00", "#735c00"), ("accent", "#8a1c2b", ""), ("accent_dark", "#331100", "#a3948c")]
+)
+def test_an_accent_that_nobody_could_read_is_a_problem_with_its_line(
+    briefing: Briefing, root: Path, setting: str, colour: str, shown: str
+) -> None:
+    path = root / "config" / "newsletters" / "eurasia-briefing.toml"
+    path.write_text(re.sub(rf"(?m)^{setting} = .*$", f'{setting} = "{colour}"', path.read_text("utf-8")), "utf-8")
+    found = [one for one in briefing("check", ISSUE, "--json").json["issues"][0]["problems"] if one["rule"] == "accent-contrast"]
+    assert [one["severity"] for one in found] == ["warning"] * bool(shown)
+    for one in found:
+        assert path.read_text("utf-8").splitlines()[one["line"] - 1].startswith(f"{setting} =")
+        assert one["file"] == "config/newsletters/eurasia-briefing.toml"
+        assert f"brand.{setting}" in one["hint"]
+        assert shown in one["message"]
 
 
 def test_an_unknown_environment_variable_is_named(briefing: Briefing) -> None:
@@ -269,10 +288,10 @@ def test_a_file_that_is_no_database(briefing: Briefing, root: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real disk of 600 KB."""
+    """A real disk of 1200 KB."""
     place = tmp_path / "disk"
     place.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(place)], capture_output=True).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1200k", "tmpfs", str(place)], capture_output=True).returncode:
         pytest.skip("a small disk can be mounted by root only")
     yield place
     subprocess.run(["umount", str(place)], check=True)
@@ -281,7 +300,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk(briefing: Briefing, root: Path, small_disk: Path) -> None:
     rendered = briefing("render", ISSUE, "--out", str(small_disk / "out"))
     assert rendered.code == 0
-    (small_disk / "filler").write_bytes(bytes(400_000))
+    (small_disk / "filler").write_bytes(bytes(1_000_000))
     refused = briefing("render", "eurasia-briefing/2021-07-21-why-beijing-talks-to-the-taliban", "--out", str(small_disk / "more"))
     assert refused.code == 3
     assert "No space left" in refused.err

@@ -85,6 +85,10 @@ BLOCKS: list[tuple[str, str, tuple[Block, ...]]] = [
         Figure(src="my photo.jpg", alt="Alt text", caption="A caption (left).", credit="Agency", line=5),)),
     ("figure in a folder", '![A](pics/фото.jpg "C. (Photo: X)")', (
         Figure(src="pics/фото.jpg", alt="A", caption="C.", credit="Photo: X", line=5),)),
+    ("figure with a focus", '![A](a.jpg "C. (Credit: X)"){focus="40% 25.5%"}',
+        (Figure(src="a.jpg", alt="A", caption="C.", credit="X", focus=(40.0, 25.5), line=5),)),
+    ("figure with a focus, as typed on a phone", '![A](a.jpg "C. (Credit: X)")\n{ focus = “0%, 100%” }',
+        (Figure(src="a.jpg", alt="A", caption="C.", credit="X", focus=(0.0, 100.0), line=5),)),
     ("figure by reference", '![A][p]\n\n[p]: a.jpg "C. (© X)"', (Figure(src="a.jpg", alt="A", caption="C.", credit="© X", line=5),)),
     ("quote", "> A quote.\n> -- Name, *role*", (Quote(paragraphs=(words("A quote."),), attribution="Name, role", line=5),)),
     ("quote, em dash, own paragraph", "> One.\n>\n> Two.\n>\n> — Name", (
@@ -164,6 +168,11 @@ RULE_CASES: list[tuple[str, str, list[tuple[str, int]]]] = [
     ("linked picture", '[![A](a.jpg "C. (Credit: X)")](https://a.b)', [("image-inline", 5)]),
     ("picture in a heading", '## ![A](a.jpg "C. (Credit: X)")\n\nb', [("image-inline", 5)]),
     ("two pictures", '![A](a.jpg "C. (Credit: X)")\n![B](b.jpg "C. (Credit: X)")', [("image-inline", 6)]),
+    ("focus out of the picture", '![A](a.jpg "C. (Credit: X)"){focus="40% 125%"}', [("image-focus", 5)]),
+    ("focus in pixels", '![A](a.jpg "C. (Credit: X)"){focus="40 25"}', [("image-focus", 5)]),
+    ("misspelt focus", 'a\n\n![A](a.jpg "C. (Credit: X)") {fokus="40% 25%"}', [("image-focus", 7)]),
+    ("class on a picture", '![A](a.jpg "C. (Credit: X)"){.wide}', [("image-focus", 5)]),
+    ("focus not closed", '![A](a.jpg "C. (Credit: X)"){focus="40% 25%"', [("image-inline", 5)]),
     ("remote picture", '![A](https://a.b/c.jpg "C. (Credit: X)")', [("image-remote", 5)]),
     ("remote picture without scheme", '![A](//a.b/c.jpg "C. (Credit: X)")', [("image-remote", 5)]),
     ("absolute path", '![A](/a.jpg "C. (Credit: X)")', [("image-path", 5)]),

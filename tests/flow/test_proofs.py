@@ -128,6 +128,9 @@ def test_only_the_staff_gets_one_and_one_stranger_stops_all(desk: Office) -> Non
     assert 'staff = ["desk@example.org"]' in error.value.hint
     with pytest.raises(UsageError, match="this address cannot be used"):
         proofs.send(desk.sender, ISSUE, ["nobody"])
+    with pytest.raises(UsageError, match="this address cannot be used") as several:
+        proofs.send(desk.sender, ISSUE, [f"{DESK},proof@example.org"])
+    assert several.value.hint == "Give --to once for each person."
     with pytest.raises(UsageError, match="a test mail needs an address"):
         proofs.send(desk.sender, ISSUE, [])
     assert desk.inbox.store.stats().mails == 0
@@ -141,7 +144,7 @@ def test_without_a_staff_list_nobody_gets_one(open_office: Open) -> None:
 
 def test_the_staff_list_holds_addresses(root: Path, open_office: Open) -> None:
     set_staff(root, "desk@example.org", "not an address")
-    with pytest.raises(ConfigurationError, match="'not an address' is not a mail address"):
+    with pytest.raises(ConfigurationError, match=r"newsroom\.toml:\d+: staff\.1: 'not an address' is not a mail address"):
         open_office()
 
 
@@ -204,9 +207,9 @@ def test_no_address_in_the_log_nor_in_a_traceback(desk: Office, caplog: pytest.L
 def test_the_sample_mail_says_the_same_as_before(desk: Office, tmp_path: Path) -> None:
     written = rendering.write(desk.sender, ISSUE, tmp_path)
     draft = drafts.read(desk.sender, ISSUE)
-    edition, _ = drafts.render(desk.sender, draft)
+    edition, pictures = drafts.render(desk.sender, draft)
     eml = next(path for path in written.paths if path.suffix == ".eml").read_bytes()
-    assert eml == rendering.sample_mail(edition, desk.sender.settings.newsroom.base_url, draft.path)
+    assert eml == rendering.sample_mail(edition, pictures, desk.sender.settings.newsroom.base_url, draft.path)
     assert b"[TEST]" not in eml
 
 
@@ -222,7 +225,7 @@ def run(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
 
     def call(*arguments: str) -> tuple[int, str]:
         code = typer.main.get_command(cli)(["test-send", ISSUE, *arguments], standalone_mode=False)
-        return code or 0, capsys.readouterr().out
+        return code or 0, "".join(capsys.readouterr())
 
     handlers, level = logging.root.handlers[:], logging.getLogger("pipeline").level
     yield call
@@ -236,6 +239,17 @@ def test_the_command_tells_each_outcome(run: Callable[..., tuple[int, str]], roo
     assert said.startswith("[TEST] ")
     (eml,) = (root / "var" / "outbox").glob("*.eml")
     assert b"Subject: [TEST] " in eml.read_bytes()
+
+
+def test_who_cannot_reach_the_provider_is_told_where_to_look(
+    run: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch, root: Path
+) -> None:
+    monkeypatch.setenv("BRIEFING_PROVIDER", "sandbox")
+    monkeypatch.setenv("BRIEFING_SANDBOX_BASE_URL", "http://127.0.0.1:9")
+    code, said = run("--to", "desk@example.org")
+    assert code == 3
+    assert "not sent, try again (cannot reach 127.0.0.1" in said
+    assert said.endswith("briefing doctor\n")
 
 
 def test_the_commands_document(run: Callable[..., tuple[int, str]]) -> None:

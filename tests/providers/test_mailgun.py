@@ -18,11 +18,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.message import Accepted, Batch, Content, Outcome, Recipient, Refused, RejectReason, TryLater, Unknown
+from pipeline.core.message import Accepted, Batch, Content, InlinePicture, Outcome, Recipient, Refused, RejectReason, TryLater, Unknown
 from pipeline.errors import ConfigurationError, CredentialsRefused, ProviderFault
-from pipeline.providers.mailgun import Mailgun, message_fields
+from pipeline.providers.mailgun import Mailgun, inline_files, message_fields
 from pipeline.providers.mailgun_answers import wait_seconds, without_addresses
-from pipeline.providers.multipart import form_data
+from pipeline.providers.multipart import FormFile, form_data
 from pipeline.providers.registry import make_provider
 from pipeline.providers.sandbox.faults import parse_faults
 from pipeline.providers.sandbox.run import start_in_thread
@@ -41,15 +41,23 @@ CONTENT = Content(
     list_name="China In Eurasia",
     language="ru",
     archive_url="https://news.example.org/cie/railway",
+    list_archive_url="https://news.example.org/cie/",
 )
 
 
-def batch(count: int = 1, **changes: str) -> Batch:
+PICTURE = InlinePicture(
+    content_id="ferry-abc.jpg@cie.news.example.org", name="ferry-abc.jpg", media_type="image/jpeg", data=b"\xff\xd8\0\r\n--"
+)
+
+
+def batch(count: int = 1, *, inline: tuple[InlinePicture, ...] = (), **changes: str) -> Batch:
     recipients = (
         Recipient(subscriber_id=i, address=f"reader{i}@example.com", unsubscribe_url=f"https://news.example.org/u/{i}")
         for i in range(1, count + 1)
     )
-    return Batch(key="c12-b3-g0", campaign="12", content=dataclasses.replace(CONTENT, **changes), recipients=tuple(recipients))
+    return Batch(
+        key="c12-b3-g0", campaign="12", content=dataclasses.replace(CONTENT, inline=inline, **changes), recipients=tuple(recipients)
+    )
 
 
 def mailgun(base_url: str, timeout_s: float = 10) -> Mailgun:
@@ -154,6 +162,7 @@ def test_the_request_read_back_by_another_parser() -> None:
         "h:List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "h:Reply-To": "desk@example.org",
         "h:Archived-At": "<https://news.example.org/cie/railway>",
+        "h:List-Archive": "<https://news.example.org/cie/>",
         "h:Content-Language": "ru",
         "h:Message-Id": "<c12-b3-g0@news.example.org>",
         "v:batch": "c12-b3-g0",
@@ -203,11 +212,30 @@ def test_the_form_against_mailguns_own_schema() -> None:
         assert value in rule.get("enum", [value]), name
 
 
+def test_pictures_travel_as_inline_files_named_by_their_content_id() -> None:
+    one = batch(2, inline=(PICTURE,))
+    kind, body = form_data(message_fields(one, DOMAIN), inline_files(one.content))
+    message = email.message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
+    *texts, file = [part for part in message.walk() if not part.is_multipart()]
+    assert file["Content-Disposition"] == f'form-data; name="inline"; filename="{PICTURE.content_id}"'
+    assert file.get_content_type() == "image/jpeg"
+    assert body.count(PICTURE.data) == 1
+    plain, plain_body = form_data(message_fields(batch(2), DOMAIN))
+    assert kind != plain  # the boundary follows the files, too
+    assert len(texts) == plain_body.count(b"Content-Disposition")
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\r\nb", "ö.jpg", ""])
+def test_a_file_name_that_would_need_escaping_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="escaping"):
+        form_data([("to", "a")], [FormFile("inline", name, "image/jpeg", b"")])
+
+
 @pytest.mark.parametrize("trap", ["%recipient.unsub%", "%Recipient.name%", "%recipient.", "%unsubscribe_url%", "%tag_unsubscribe_url%"])
 @pytest.mark.parametrize("field", ["subject", "html", "text", "from_name", "list_name"])
 def test_content_that_mailgun_would_rewrite_is_refused(field: str, trap: str) -> None:
     with pytest.raises(ValueError, match="variable"):
-        message_fields(batch(1, **{field: f"before {trap} after"}), DOMAIN)
+        message_fields(batch(1, inline=(), **{field: f"before {trap} after"}), DOMAIN)
 
 
 def test_too_many_options_are_refused_and_not_cut() -> None:

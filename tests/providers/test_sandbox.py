@@ -63,6 +63,42 @@ def client(sandbox: RunningServer) -> Iterator[httpx.Client]:
         yield client
 
 
+def test_what_a_mail_carries_is_shown_in_the_inbox(client: httpx.Client) -> None:
+    id = "ferry-abc.png@news.example.org"
+    html = f'<img src="cid:{id}" alt="A ferry">'
+    files = {"inline": (id, b"\x89PNG picture", "image/png")}
+    assert client.post(PATH, data=form(html=html), files=files).status_code == 200
+    assert client.get("/mail/1/frame").text == f'<img src="/mail/1/inline/{id}" alt="A ferry">'
+    shown = client.get(f"/mail/1/inline/{id}")
+    assert (shown.status_code, shown.headers["content-type"], shown.content) == (200, "image/png", b"\x89PNG picture")
+    assert client.get("/mail/1/inline/other@news.example.org").status_code == 404
+    assert client.get("/mail/9/inline/" + id).status_code == 404
+    assert client.get("/api/messages/1").json()["inline"] == [{"content_id": id, "media_type": "image/png", "size": 12}]
+    assert f"Content-ID: <{id}>" in client.get("/mail/1/message.eml").text
+    client.post("/api/clear")
+    assert client.get(f"/mail/1/inline/{id}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("field", "name", "media_type", "said"),
+    [
+        ("attachment", "a@b.example", "image/png", "does not know the parameter 'attachment'"),
+        ("inline", "no-at.png", "image/png", "no Content-ID"),
+        ("inline", "a@b.example", "text/html", "no picture"),
+    ],
+)
+def test_other_files_are_refused_and_not_ignored(client: httpx.Client, field: str, name: str, media_type: str, said: str) -> None:
+    answer = client.post(PATH, data=form(), files={field: (name, b"x", media_type)})
+    assert answer.status_code == 400
+    assert said in answer.json()["message"]
+    assert client.get("/api/stats").json()["mails"] == 0
+
+
+def test_a_drawing_that_could_hold_a_script_is_not_shown(client: httpx.Client) -> None:
+    client.post(PATH, data=form(), files={"inline": ("a.svg@b.example", b"<svg/>", "image/svg+xml")})
+    assert client.get("/mail/1/inline/a.svg@b.example").status_code == 404
+
+
 def form(**changes: str | list[str] | None) -> dict[str, str | list[str]]:
     named = {name.replace("__", ":"): value for name, value in changes.items()}
     return {name: value for name, value in (FORM | named).items() if value is not None}

@@ -35,7 +35,7 @@ from pipeline.render.edition import build_edition
 from pipeline.render.environment import open_templates
 from pipeline.render.html import Medium
 from pipeline.render.page import Sibling, no_picture
-from pipeline.render.pictures import prepare_picture
+from pipeline.render.pictures import prepare_picture, prepare_portrait
 from pipeline.settings import Author, Brand, Newsletter
 
 BASE_URL = "https://news.example.org"
@@ -301,36 +301,37 @@ CHINESE = Issue(
 
 @cache
 def pictures() -> dict[str, Picture]:
-    """The pictures RICH shows, by ``Figure.src``."""
+    """The pictures RICH shows, by ``Figure.picture``."""
     return {"ferry.png": prepare_picture(drawn(format="JPEG"), "ferry")}
 
 
 @cache
 def photos() -> dict[str, Picture]:
     """The author's portrait, by author id."""
-    return {"mara": prepare_picture(drawn(400, 400, colour="#7a4b3a"), "mara")}
+    return {"mara": prepare_portrait(drawn(400, 400, colour="#7a4b3a"), "mara")}
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
     """The packaged templates, compiled once."""
     return open_templates()
 
 
 def edition(
-    issue: Issue = RICH, *, newsletter: Newsletter = NEWSLETTER, next_issue: str | None = "December 9", siblings: Sequence[Sibling] = ()
-) -> Edition:
+    issue: Issue = RICH, *, newsletter: Newsletter = NEWSLETTER, next_issue: str | None = "December 9", siblings: Sequence[Sibling] = (),
+    author: Author = AUTHOR,
+) -> Edition:  # fmt: skip
     """The edition of a sample with the packaged templates."""
     built, _ = build_edition(
         issue,
         newsletter=newsletter,
-        authors=(AUTHOR,),
+        authors=(author,),
         newsroom_name="Example Newsroom",
         base_url=BASE_URL,
         pictures=pictures(),
         author_photos=photos(),
         next_issue=next_issue,
-        environment=_templates(),
+        environment=templates(),
         siblings=siblings,
     )
     return built

@@ -77,6 +77,16 @@ def test_the_feed_has_what_rfc_4287_asks_for() -> None:
     assert content.text == samples.edition().feed
 
 
+def test_a_feed_names_the_languages_of_an_issue_its_own_first() -> None:
+    (alone,) = entries(1)
+    russian = replace(IssueEntry.of(alone.edition), stem="2026-11-25-a-ru", language="ru")
+    links = feed([replace(alone, also=(russian,))]).findall(f"{ATOM}entry/{ATOM}link")
+    assert [(one.get("rel"), one.get("hreflang"), one.get("href")) for one in links] == [
+        ("alternate", "en", alone.edition.archive_url),
+        ("alternate", "ru", f"{samples.BASE_URL}/river-letter/2026-11-25-a-ru/"),
+    ]
+
+
 def test_an_empty_feed_is_a_feed() -> None:
     root = feed([])
     assert root.findtext(ATOM + "updated") == "2026-11-25T05:00:00Z"
@@ -186,9 +196,13 @@ def test_direction_of_a_language(language: str, expected: str) -> None:
 
 
 def test_direction_of_a_text() -> None:
-    assert text_direction("كېمە toxtidi دەريا") == "rtl"
-    assert text_direction("Hello") == "ltr"
-    assert text_direction("12:30 – 14") is None
+    for page in ("ltr", "rtl"):
+        assert text_direction("Hello", page) == "ltr"
+        assert text_direction("كېمە", page) == "rtl"
+        assert text_direction("12:30 – 14", page) is None
+        assert text_direction("كېمە toxtidi دەريا", page) == page
+        assert text_direction("The Briefing Desk تەھرىر بۆلۈمى", page) == page
+    assert text_direction("كېمە دۈشەنبە كۈنى توختىدى، NATO", "ltr") == "rtl"
 
 
 def test_words_fall_back_to_the_primary_language_then_to_english() -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.issue import Issue, ListBlock, Quote
+from pipeline.core.issue import Issue, Link, ListBlock, Quote
+from pipeline.render.page import prose
 from pipeline.render.text import WIDTH, TextWriter, underlined, width, wrap
 from tests.render import samples
 
@@ -53,6 +54,25 @@ def test_chinese_wraps_between_characters_and_not_before_a_comma() -> None:
     assert len(lines) > 2
     assert all(width(line) <= WIDTH for line in lines)
     assert not any(line.startswith("，") for line in lines)
+
+
+def test_a_chinese_line_ends_at_a_pause_of_its_second_half() -> None:
+    assert wrap("渡口" * 12 + "，" + "河流" * 12).splitlines() == ["渡口" * 12 + "，", "河流" * 12]
+    assert wrap("渡口" * 4 + "，" + "河流" * 20).splitlines()[0] == "渡口" * 4 + "，" + "河流" * 13 + "河"
+    assert wrap("渡口" * 12 + "。”" + "河流" * 12).splitlines()[0].endswith("流")
+
+
+def test_after_chinese_stands_neither_a_blank_nor_a_half_width_colon() -> None:
+    writer = TextWriter("图片")
+    assert writer.prose((samples.link("https://example.org/a", "登记册"), samples.t("显示"))) == "登记册[1]显示\n[1] https://example.org/a"
+    assert writer.link("退订", "https://example.org/b") == "退订：\nhttps://example.org/b"
+    assert writer.link("Leave", "https://example.org/b") == "Leave:\nhttps://example.org/b"
+
+
+def test_an_address_of_the_configuration_ends_where_chinese_begins() -> None:
+    (paragraph,) = prose("往期见 https://example.org/zh/。想订阅，请写信。", samples.PLAIN_MEDIUM, "ltr")
+    assert [node.href for node in paragraph.nodes if isinstance(node, Link)] == ["https://example.org/zh/"]
+    assert paragraph.text.endswith("。想订阅，请写信。")
 
 
 def test_lists_nest_with_their_indent() -> None:

@@ -227,6 +227,23 @@ def test_a_problem_of_a_draft_that_cannot_be_rendered_leads_into_the_last_good_o
     assert tab.page.frame_locator("#frame").locator(":target").inner_text().startswith("Finding Perspective:")
 
 
+def test_the_keyboard_reaches_the_problems_past_the_mails_own_links(tab: Watched, preview: str, draft: Path) -> None:
+    change(draft, CREDIT, "")
+    open_issue(tab, preview)
+    for key in ("Tab", "Enter", "Tab", "Enter"):
+        tab.page.keyboard.press(key)
+    tab.page.wait_for_timeout(200)
+    assert (tab.page.frame_locator("#frame").locator(":target").get_attribute("alt") or "").startswith("Map of Tajikistan")
+
+
+def test_a_problem_of_the_configuration_names_its_file(tab: Watched, preview: str, root: Path) -> None:
+    change(root / "config" / "newsletters" / f"{NEWSLETTER}.toml", 'accent = "#8a1c2b"', 'accent = "#ffcc00"')
+    open_issue(tab, preview)
+    place = tab.page.locator(".problems .line")
+    assert re.fullmatch(rf"config/newsletters/{NEWSLETTER}\.toml, line \d+", place.inner_text())
+    assert tab.page.locator(".problems a.line").count() == 0, "nothing in the mail stands on that line"
+
+
 def test_problems_of_the_inbox_lines_and_of_size_lead_there(tab: Watched, preview: str, draft: Path) -> None:
     change(draft, "\npreheader:", f"\npreheader: {'long ' * 30}#")
     open_issue(tab, preview)
@@ -251,7 +268,9 @@ def test_views_switch(tab: Watched, preview: str) -> None:
         widths[name] = page.locator("#frame").bounding_box()["width"]  # type: ignore[index]
         grounds[name] = page.evaluate("getComputedStyle(document.getElementById('frame').contentDocument.body).backgroundColor")
         pictures = page.frame_locator("#frame").locator("img")
-        loaded = [pictures.nth(n).evaluate("i => i.complete && i.naturalWidth > 0") for n in range(pictures.count())]
+        # The web page's files are made when they are asked for, those below the lead only once they come near.
+        shown = "i => { i.scrollIntoView(); return i.decode().then(() => i.naturalWidth > 0); }"
+        loaded = [pictures.nth(n).evaluate(shown) for n in range(pictures.count())]
         assert all(loaded)
         counts[name] = len(loaded)
     without = {"Plain text", "Headers", "Pictures off"}

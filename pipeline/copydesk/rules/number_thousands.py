@@ -10,7 +10,7 @@ from pipeline.copydesk.reading import FRONT, PROSE, Copy, Kind
 from pipeline.copydesk.tools import found, hits
 from pipeline.core.problem import Severity
 
-_LONG = re.compile(r"(?<![\w.,/:#№-])(?<!\bNo )(?<!\bISO )\d{5,}(?![\w/:-]|[.,]\d)")
+_LONG = re.compile(r"(?<![\w.,/:#№-])(?<!\bNo )(?<!\bISO )\d{5,15}(?![\w/:-]|[.,]\d)")
 
 
 def _look(copy: Copy) -> Iterator[Finding]:

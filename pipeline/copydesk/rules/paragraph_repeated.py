@@ -1,4 +1,4 @@
-"""A paragraph of an earlier issue."""
+"""A paragraph that stands there twice, or stood in an earlier issue."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from pipeline.core.problem import Severity
 
 def _look(copy: Copy) -> Iterator[Finding]:
     limit = copy.style.limits.repeated_words
+    earlier = {**copy.evidence.others, **copy.evidence.sent}
     seen: dict[str, int] = {}
     for passage in copy.of([Kind.PARAGRAPH, Kind.ITEM]):
         if len(words(passage.text)) < limit:
             continue
         key = fingerprint(passage.text)
-        issue = next((id for id, paragraphs in copy.others.items() if key in paragraphs), None)
+        issue = next((id for id, paragraphs in earlier.items() if key in paragraphs), None)
         if key in seen:
             yield found(passage, 0, f"this paragraph stands already in line {seen[key]}", "Remove one of them.")
         elif issue is not None:
-            yield found(passage, 0, f"this paragraph stood already in {clip(issue, 90)}", "Write it anew, or say that you repeat it.")
+            when = "was sent already" if issue in copy.evidence.sent else "stood already"
+            yield found(passage, 0, f"this paragraph {when} in {clip(issue, 90)}", "Write it anew, or say that you repeat it.")
         seen.setdefault(key, passage.place.line)
 
 

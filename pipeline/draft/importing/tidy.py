@@ -12,6 +12,7 @@ from pipeline.core.issue import Block, Figure, Inline, ListBlock, Paragraph, Quo
 from pipeline.core.problem import Problem, Severity
 from pipeline.draft.importing.values import DocumentImport, Notes, Picture, excerpt
 from pipeline.draft.importing.write import body
+from pipeline.draft.page.lines import clean_line
 from pipeline.draft.page.shapes import folded
 from pipeline.draft.page.values import Item
 from pipeline.draft.page.write import dashed
@@ -58,6 +59,7 @@ def finish(raw: Raw, notes: Notes, *, unit: str) -> DocumentImport:
         raise Refusal(
             f"{notes.file} has {len(raw.blocks)} paragraphs", hint=f"An issue has at most {MAX_BLOCKS}: cut the document in parts."
         )
+    _clean(raw)
     blocks = _without_first_title(raw, notes)
     blocks = _levelled(blocks, notes)
     _ask_about_headings(blocks, notes)
@@ -73,6 +75,27 @@ def finish(raw: Raw, notes: Notes, *, unit: str) -> DocumentImport:
         problems=problems, pictures=pictures, byline=raw.byline, day=raw.day, language=raw.language, topics=raw.topics, front=raw.front,
         file=notes.file, unit=unit,
     )  # fmt: skip
+
+
+def _clean(raw: Raw) -> None:
+    """What comes from attributes, metadata and front matter goes through no paragraph; here it loses what may stand in no line."""
+    raw.title = clean_line(raw.title)
+    raw.byline = clean_line(raw.byline or "") or None
+    raw.topics = tuple(filter(None, map(clean_line, raw.topics)))
+    raw.front = tuple((key, said) for key, value in raw.front if (said := clean_line(value)))
+    raw.blocks[:] = map(_clean_words, raw.blocks)
+
+
+def _clean_words(block: Block) -> Block:
+    match block:
+        case Figure(alt=alt, caption=caption, credit=credit):
+            return replace(block, alt=clean_line(alt), caption=clean_line(caption), credit=clean_line(credit))
+        case Quote(attribution=attribution):
+            return replace(block, attribution=clean_line(attribution))
+        case ListBlock(items=items):
+            return replace(block, items=tuple(tuple(map(_clean_words, item)) for item in items))
+        case _:
+            return block
 
 
 def settle_pictures(document: DocumentImport, found: Mapping[str, bytes], *, drop: bool = False) -> DocumentImport:

@@ -8,14 +8,15 @@ from datetime import date
 
 from pipeline.core.issue import Block
 from pipeline.core.problem import Problem, Severity
+from pipeline.draft.page.lines import clean_line
 from pipeline.draft.page.values import Item
 
 EXCERPT = 60
 
 
 def excerpt(text: str, limit: int = EXCERPT) -> str:
-    """The first 60 characters, on one line."""
-    text = " ".join(text.split())
+    """The first 60 characters, on one line and without what could speak to a terminal."""
+    text = clean_line(text)
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 

@@ -49,7 +49,10 @@ def read_page(text: str, *, house: HouseText, file: str = "page text") -> PageIm
 
     Raises Refusal when the text is empty, is no text, or has no body paragraph.
     """
-    sheet = Sheet(read_pieces(text), house, file)
+    try:
+        sheet = Sheet(read_pieces(text), house, file)
+    except Refusal as refusal:
+        raise Refusal(f"{file}: {refusal.message}", hint=refusal.hint) from None
     sort_boxes(sheet)
     sort_furniture(sheet)
     sort_doubles(sheet)
@@ -60,7 +63,7 @@ def read_page(text: str, *, house: HouseText, file: str = "page text") -> PageIm
     blocks = tuple(_blocks(sheet))
     if not any(shapes.is_sentence(part) for block in blocks if _is_text(block) for part in block.texts):
         hint = "copy the whole page, from above the headline to below the last line"
-        raise Refusal("no body paragraph was found in the page text", hint=hint)
+        raise Refusal(f"{file}: no body paragraph was found in the page text", hint=hint)
     figures = tuple(_figures(sheet))
     items = tuple(_items(sheet))
     byline = _byline(sheet)

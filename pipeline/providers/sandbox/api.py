@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from pipeline.clock import Clock
+from pipeline.core.message import InlinePicture
 from pipeline.providers.sandbox.adapter import KEY_WINDOW_S, DoubtClass
 from pipeline.providers.sandbox.faults import Dice
 from pipeline.providers.sandbox.intake import INVALID_TO, Rejected, read_call
@@ -37,6 +38,7 @@ _DRIP_S = 0.2
 _KEY_LIMIT = 256
 # Of accept-then-timeout, for a caller that waits without end.
 _SILENCE_S = 600.0
+_MOST_FILES = 100
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -71,7 +73,7 @@ def _messages(store: SandboxStore, dice: Dice, now: Clock, *, keyed: bool) -> En
         if keyed and key:
             whole = request.url.path.encode() + b"\0" + await request.body()
             digest = hashlib.sha256(whole).hexdigest()
-        fields = await _form(request)
+        fields, files = await _form(request)
         if dice.latency_s:
             await asyncio.sleep(dice.latency_s)
         if dice.strikes("drop-before"):
@@ -80,7 +82,7 @@ def _messages(store: SandboxStore, dice: Dice, now: Clock, *, keyed: bool) -> En
             return refusal
         domain = request.path_params["domain"]
         try:
-            call = read_call(fields, domain=domain, fallback_id=f"{now():%Y%m%d%H%M%S}.{uuid.uuid4().hex}@{domain}")
+            call = read_call(fields, files=files, domain=domain, fallback_id=f"{now():%Y%m%d%H%M%S}.{uuid.uuid4().hex}@{domain}")
         except Rejected as error:
             return JSONResponse({"message": str(error)}, 400)
         message_id = call.message_id
@@ -220,7 +222,8 @@ def _own_routes(store: SandboxStore) -> list[Route]:
         mail = await run_in_threadpool(store.mail, request.path_params["id"])
         if mail is None:
             return JSONResponse({"message": "no such message"}, 404)
-        return JSONResponse({**_summary(mail), "headers": all_headers(mail), "html": mail.html, "text": mail.text})
+        inline = [{"content_id": file.content_id, "media_type": file.media_type, "size": len(file.data)} for file in mail.inline]
+        return JSONResponse({**_summary(mail), "headers": all_headers(mail), "html": mail.html, "text": mail.text, "inline": inline})
 
     async def stats(_request: Request) -> Response:
         return JSONResponse(asdict(await run_in_threadpool(store.stats)))
@@ -256,13 +259,23 @@ def _summary(mail: Mail) -> dict[str, object]:
     }
 
 
-async def _form(request: Request) -> list[tuple[str, str]]:
-    """The text fields in order. Starlette's own limits (1000 fields, 1 MB a part) are below one full call of Mailgun's."""
+async def _form(request: Request) -> tuple[list[tuple[str, str]], list[tuple[str, InlinePicture]]]:
+    """The text fields in order, and the files by field. Starlette's own limits (1000 fields, 1 MB a part) are below one full
+    call of Mailgun's."""
+    fields: list[tuple[str, str]] = []
+    files: list[tuple[str, InlinePicture]] = []
     try:
-        async with request.form(max_files=0, max_fields=5000, max_part_size=_FORM_LIMIT) as form:
-            return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+        async with request.form(max_files=_MOST_FILES, max_fields=5000, max_part_size=_FORM_LIMIT) as form:
+            for field, value in form.multi_items():
+                if isinstance(value, str):
+                    fields.append((field, value))
+                else:
+                    name, data = value.filename or "", await value.read()
+                    media_type = value.content_type or "application/octet-stream"
+                    files.append((field, InlinePicture(content_id=name, name=name, media_type=media_type, data=data)))
     except MultiPartException:
-        return []
+        return [], []
+    return fields, files
 
 
 async def _hang_up(request: Request) -> Response:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from email.utils import getaddresses, parseaddr
 
 from pipeline.core.address import AddressRefused, parse_address
+from pipeline.core.message import InlinePicture
 from pipeline.providers.sandbox.store import Call
 
 MAX_RECIPIENTS = 1000
@@ -15,6 +16,7 @@ OPTIONS_LIMIT = 16 * 1024
 INVALID_TO = "'to' parameter is not a valid address. please check documentation"
 """Word for word what Mailgun says; it does not say which address."""
 
+_CONTENT_ID = re.compile(r"[A-Za-z0-9._-]{1,200}@[A-Za-z0-9.-]{1,200}")
 _HEADER_NAME = re.compile(r"[!-9;-~]{1,100}")
 _TAKEN = frozenset({"from", "to", "subject", "html", "text", "recipient-variables"})
 # Options that change nothing about what arrives; any other is refused rather than ignored.
@@ -25,13 +27,19 @@ class Rejected(Exception):
     """The call is answered with 400 and this text."""
 
 
-def read_call(fields: Sequence[tuple[str, str]], *, domain: str, fallback_id: str) -> Call:
-    """Checks a form in Mailgun's order and turns it into a Call. Raises Rejected.
+def read_call(fields: Sequence[tuple[str, str]], *, domain: str, fallback_id: str, files: Sequence[tuple[str, InlinePicture]] = ()) -> Call:
+    """Checks a form in Mailgun's order and turns it into a Call; ``files`` by field. Raises Rejected.
 
     ``fallback_id`` is the message id for a call without ``h:Message-Id``, without angle brackets.
     """
     one = dict(fields)
     _check_known(one)
+    if other := next((field for field, _ in files if field != "inline"), None):
+        raise Rejected(f"the sandbox does not know the parameter '{other}' and will not ignore it")
+    if bad := next((file.content_id for _, file in files if not _CONTENT_ID.fullmatch(file.content_id)), None):
+        raise Rejected(f"the inline file {bad[:80]!r} has a name that is no Content-ID")
+    if bad := next((file.content_id for _, file in files if not re.fullmatch(r"image/[a-z0-9.+-]{1,40}", file.media_type)), None):
+        raise Rejected(f"the inline file {bad[:80]!r} is no picture")
     if not one.get("from"):
         raise Rejected("from parameter is missing")
     if not _is_address(parseaddr(one["from"])[1]):
@@ -58,6 +66,7 @@ def read_call(fields: Sequence[tuple[str, str]], *, domain: str, fallback_id: st
         tags=[value for name, value in options if name == "o:tag"],
         recipients=[(address, personal.get(address, {})) for address in addresses],
         # Without recipient variables it is one mail to all, and each of them sees the others.
+        inline=[file for _, file in files],
         to_all="" if personal or len(addresses) == 1 else ", ".join(addresses),
     )
 

@@ -29,7 +29,7 @@ def all_headers(mail: Mail) -> list[tuple[str, str]]:
 
 def whole_message(mail: Mail) -> bytes:
     """The message as bytes (RFC 5322)."""
-    return assemble(all_headers(mail), text=mail.text, html=mail.html)
+    return assemble(all_headers(mail), text=mail.text, html=mail.html, inline=mail.inline)
 
 
 def readable(value: str) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from pipeline.core.message import InlinePicture
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -23,6 +26,10 @@ CREATE TABLE IF NOT EXISTS mails (
 CREATE INDEX IF NOT EXISTS mails_address ON mails (address, campaign);
 CREATE INDEX IF NOT EXISTS mails_call ON mails (call_id);
 CREATE TABLE IF NOT EXISTS keys (key TEXT PRIMARY KEY, digest TEXT NOT NULL, message_id TEXT NOT NULL, received_at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS files (
+    call_id INTEGER NOT NULL REFERENCES calls (id), content_id TEXT NOT NULL, media_type TEXT NOT NULL, digest TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS files_call ON files (call_id);
+CREATE TABLE IF NOT EXISTS blobs (digest TEXT PRIMARY KEY, data BLOB NOT NULL);
 """
 _VARIABLE = re.compile(r"%recipient\.([^%\s]+)%")
 _COLUMNS = (
@@ -35,6 +42,11 @@ _BRIEF = f"SELECT {_COLUMNS}, NULL AS html, NULL AS text {_FROM}"
 _ADD_CALL = (
     "INSERT INTO calls (message_id, domain, received_at, sender, to_all, subject, html, text, headers, variables, tags, campaign, batch)"
     " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
+_ADD_FILE = "INSERT INTO files (call_id, content_id, media_type, digest) VALUES (?,?,?,?)"
+_FILES = (
+    "SELECT content_id, media_type, data FROM files JOIN blobs USING (digest)"
+    " WHERE call_id = (SELECT call_id FROM mails WHERE id = ?) ORDER BY files.rowid"
 )
 _ADD_MAIL = "INSERT INTO mails (call_id, address, campaign, variables) VALUES (?,?,?,?)"
 
@@ -53,6 +65,7 @@ class Call:
     variables: Mapping[str, str]
     tags: Sequence[str]
     recipients: Sequence[tuple[str, Mapping[str, str]]]
+    inline: Sequence[InlinePicture] = ()
     to_all: str = ""
 
     def __repr__(self) -> str:
@@ -78,6 +91,8 @@ class Mail:
     campaign: str
     batch: str
     received_at: datetime
+    inline: Sequence[InlinePicture] = ()
+    #: Empty in lists, as the bodies are.
 
     def __repr__(self) -> str:
         return f"Mail(id={self.id}, message_id={self.message_id!r})"
@@ -136,6 +151,10 @@ class SandboxStore:
         call_id = self._writer.execute(_ADD_CALL, (*content, *extras)).lastrowid
         rows = ((call_id, address, campaign, json.dumps(dict(own), ensure_ascii=False)) for address, own in call.recipients)
         self._writer.executemany(_ADD_MAIL, rows)
+        for one in call.inline:  # every batch of a mailing brings the same pictures
+            digest = hashlib.sha256(one.data).hexdigest()
+            self._writer.execute("INSERT OR IGNORE INTO blobs (digest, data) VALUES (?,?)", (digest, one.data))
+            self._writer.execute(_ADD_FILE, (call_id, one.content_id, one.media_type, digest))
 
     def mails(self, *, search: str = "", limit: int = 50, offset: int = 0) -> tuple[int, Sequence[Mail]]:
         """How many mails match, and one page of them, newest first and without bodies. ``search`` is part of an address."""
@@ -152,7 +171,8 @@ class SandboxStore:
         """One mail, or None."""
         with self._read_lock:
             row = self._reader.execute(f"{_WHOLE} WHERE mails.id = ?", (mail_id,)).fetchone()
-        return None if row is None else _mail(row)
+            files = [] if row is None else self._reader.execute(_FILES, (mail_id,)).fetchall()
+        return None if row is None else replace(_mail(row), inline=[_inline(one) for one in files])
 
     def accepted(self, *, domain: str, message_id: str, recipient: str, after: int, until: datetime, limit: int) -> Sequence[Mail]:
         """Mails of a domain, without bodies, in the order they came, from the one after ``after`` to those taken at ``until``.
@@ -184,6 +204,8 @@ class SandboxStore:
         """Empties the inbox."""
         with self._write_lock, self._writer:
             self._writer.execute("DELETE FROM mails")
+            self._writer.execute("DELETE FROM files")
+            self._writer.execute("DELETE FROM blobs")
             self._writer.execute("DELETE FROM calls")
             self._writer.execute("DELETE FROM keys")
 
@@ -211,6 +233,12 @@ def _address_filter(search: str) -> tuple[str, tuple[str, ...]]:
         return "", ()
     escaped = re.sub(r"([\\%_])", r"\\\1", search)
     return "WHERE address LIKE ? ESCAPE '\\'", (f"%{escaped}%",)
+
+
+def _inline(row: sqlite3.Row) -> InlinePicture:
+    """A picture as it came; who saves it gets the part of its Content-ID that names a file, as at Mailgun."""
+    id = row["content_id"]
+    return InlinePicture(content_id=id, name=id.partition("@")[0], media_type=row["media_type"], data=bytes(row["data"]))
 
 
 def _mail(row: sqlite3.Row) -> Mail:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from pipeline.providers.sandbox.rendering import all_headers, readable, whole_message
@@ -35,6 +35,9 @@ _MAIL_GUARDS = _GUARDS | {
         " img-src 'self' data: http://127.0.0.1:* http://localhost:*; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
     )
 }
+_SHOWN = frozenset({"image/jpeg", "image/png", "image/gif"})
+"""What the inbox shows of what a mail carries: never a document, such as SVG."""
+
 _VIEWS = ("html", "text", "headers", "source")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -76,13 +79,25 @@ def routes(store: SandboxStore) -> list[Route]:
         Route("/sandbox.css", stylesheet),
         Route("/mail/{id:int}", of_mail(view)),
         Route("/mail/{id:int}/frame", of_mail(_frame)),
+        Route("/mail/{id:int}/inline/{content_id}", of_mail(_inline)),
         Route("/mail/{id:int}/message.eml", of_mail(_download)),
         Route("/mail/{id:int}/{view}", of_mail(view)),
     ]
 
 
 def _frame(_request: Request, mail: Mail) -> Response:
-    return HTMLResponse(mail.html or "<p>This mail has no HTML part.</p>", headers=_MAIL_GUARDS)
+    html = mail.html or "<p>This mail has no HTML part.</p>"
+    for one in mail.inline:
+        html = html.replace(f"cid:{one.content_id}", f"/mail/{mail.id}/inline/{one.content_id}")
+    return HTMLResponse(html, headers=_MAIL_GUARDS)
+
+
+def _inline(request: Request, mail: Mail) -> Response:
+    wanted = request.path_params["content_id"]
+    found = next((one for one in mail.inline if one.content_id == wanted), None)
+    if found is None or found.media_type not in _SHOWN:
+        return PlainTextResponse("no such picture", 404, _GUARDS)
+    return Response(found.data, media_type=found.media_type, headers=_GUARDS)
 
 
 def _download(_request: Request, mail: Mail) -> Response:

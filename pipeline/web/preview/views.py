@@ -112,7 +112,7 @@ def mail_copy(rendering: Rendering, frame: str) -> str | None:
         return rendering.local(rendering.mail.clipped())
     if frame not in ("light", "dark", "pictures", "rtl", "clipped"):
         return None
-    copy = in_scheme(marked(rendering.edition.html, rendering.marks), "dark" if frame == "dark" else "light")
+    copy = in_scheme(marked(rendering.unpacked(rendering.edition.html), rendering.marks), "dark" if frame == "dark" else "light")
     if frame == "pictures":
         return pictures_off(copy)
     return mirrored(copy) if frame == "rtl" and rendering.edition.direction == "ltr" else copy
@@ -122,7 +122,7 @@ def _findings(look: Look, view: View) -> list[tuple[Problem, str, bool]]:
     """Each Problem with the address that shows what it speaks of ("" for nothing), and whether that is in the frame."""
     found = []
     for problem, place in zip(look.problems, look.places, strict=True):
-        if problem.rule == "mail-size":
+        if problem.rule in ("mail-size", "mail-clipped"):
             found.append((problem, "?view=clipped", False))
         elif look.rendering is not None and problem.rule.startswith(("subject-", "preheader-")):
             found.append((problem, "#inbox", False))

@@ -20,8 +20,9 @@ from pipeline.core.problem import Problem
 from pipeline.errors import BriefingError, Refusal
 from pipeline.flow import drafts
 from pipeline.flow.context import Desk
-from pipeline.flow.rendering import judged, sample_mail, size_problems
+from pipeline.flow.rendering import edition_problems, judged, sample_mail
 from pipeline.newsroom import shown
+from pipeline.render.pictures import make_renditions
 from pipeline.render.web import site_css
 from pipeline.web.preview.copies import Composed
 from pipeline.web.preview.marks import Mark, find_marks, line_before, target
@@ -56,11 +57,24 @@ class Rendering:
     #: The draft's lines, for which the marks stand.
     files: dict[str, tuple[bytes, str]]
     #: Body and media type, by the path below the preview's base address.
-    pictures_size: int
+    pictures: tuple[Picture, ...]
+    later: dict[str, tuple[Path, Picture]]
+    #: Files of the web page that are made when a browser asks for them, by the same paths: their source and its picture.
+
+    @property
+    def pictures_size(self) -> int:
+        """Octets."""
+        return sum(len(one.data) for one in self.pictures)
 
     def local(self, html: str) -> str:
         """A piece of the public mail with the preview's addresses."""
-        return html.replace(_top(self.public), _top(self.edition))
+        return self.unpacked(html.replace(_top(self.public), _top(self.edition)))
+
+    def unpacked(self, html: str) -> str:
+        """The mail's HTML with the pictures it carries shown from the preview: a frame cannot look into a mail."""
+        for name, id in self.edition.embedded:
+            html = html.replace(f"cid:{id}", f"{_top(self.edition)}/media/{name}")
+        return html
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,15 +167,16 @@ class Workbench:
     def _fresh(self, id: IssueId, base_url: str, version: str, before: Look | None) -> Look:
         problems: tuple[Problem, ...] = ()
         source: tuple[str, ...] = ()
+        file = ""
         rendering, fault = None, None
         try:
             loaded = self._desk()
             desk, public = _below(loaded, base_url), loaded.settings.newsroom.base_url
             draft = drafts.read(desk, str(id))
-            problems, source = judged(desk, draft), _lines(draft.path)
+            problems, source, file = judged(desk, draft), _lines(draft.path), shown(draft.path, self._root)
             if draft.sound:
                 rendering = _render(desk, draft, public, source)
-                problems += size_problems(rendering.public, shown(draft.path, self._root))
+                problems += edition_problems(desk, draft, rendering.public, rendering.pictures)
         except BriefingError as error:
             fault = Fault(error.message, error.hint)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end an editor's preview either
@@ -170,7 +185,7 @@ class Workbench:
         stale = rendering is None
         if rendering is None and before is not None and before.base_url == base_url:
             rendering = before.rendering
-        places = tuple("" if rendering is None else _place(rendering, source, problem.line) for problem in problems)
+        places = tuple("" if rendering is None or problem.file != file else _place(rendering, source, problem.line) for problem in problems)
         return Look(
             id=id, version=version, base_url=base_url, rendering=rendering, stale=stale, problems=problems, places=places, fault=fault
         )
@@ -178,8 +193,20 @@ class Workbench:
     def file(self, path: str) -> tuple[bytes, str] | None:
         """Body and media type of a picture or style sheet that a rendering asks for."""
         with self._lock:
-            found = (look.rendering.files.get(path) for look in self._looks.values() if look.rendering is not None)
-            return next((one for one in found if one is not None), None)
+            renderings = [look.rendering for look in self._looks.values() if look.rendering is not None]
+        found = next((one.files[path] for one in renderings if path in one.files), None)
+        return found or next((_made(one, path) for one in renderings if path in one.later), None)
+
+
+def _made(rendering: Rendering, path: str) -> tuple[bytes, str] | None:
+    """Makes one of the web page's files, once for each rendering. None when its source is gone or has been spoilt since."""
+    source, picture = rendering.later[path]
+    try:
+        for one, data in make_renditions(source.read_bytes(), picture, {path.removeprefix("media/")}):
+            rendering.files[path] = data, one.media_type
+    except (OSError, ValueError):
+        return None
+    return rendering.files.get(path)
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:
@@ -209,13 +236,13 @@ def _render(desk: Desk, draft: drafts.Draft, public_url: str, source: tuple[str,
     files = {f"media/{picture.name}": (picture.data, picture.media_type) for picture in pictures}
     public = _public(edition, desk.settings.newsroom.base_url, public_url)
     try:
-        mail = Composed(sample_mail(public, public_url, draft.path))
+        mail = Composed(sample_mail(public, pictures, public_url, draft.path))
     except ValueError as error:
         hint = f"Check names and addresses in config/newsletters/{edition.newsletter}.toml."
         raise Refusal(f"the mail cannot be composed: {error}", hint=hint) from None
     return Rendering(
         edition=edition, public=public, mail=mail, marks=find_marks(edition.html, draft.issue),
-        source=source, files=files | {name: (css, "text/css")}, pictures_size=_weight(pictures),
+        source=source, files=files | {name: (css, "text/css")}, pictures=pictures, later=_later(draft),
     )  # fmt: skip
 
 
@@ -242,8 +269,12 @@ def _lines(path: Path) -> tuple[str, ...]:
         return ()
 
 
-def _weight(pictures: tuple[Picture, ...]) -> int:
-    return sum(len(picture.data) for picture in pictures)
+def _later(draft: drafts.Draft) -> dict[str, tuple[Path, Picture]]:
+    found: dict[str, tuple[Path, Picture]] = {}
+    for figure in draft.issue.figures() if draft.issue else ():
+        picture = draft.pictures[figure.picture]
+        found |= {f"media/{one.name}": (draft.path.parent / figure.src, picture) for one in picture.renditions}
+    return found
 
 
 def _own_fault(error: Exception) -> Fault:
