@@ -10,12 +10,15 @@ from pipeline.errors import ConfigurationError
 from pipeline.providers.base import Provider
 from pipeline.providers.filebox import Filebox
 from pipeline.providers.mailgun import Mailgun
+from pipeline.providers.resend import Resend
 from pipeline.providers.sandbox.adapter import DEFAULT_API_KEY, Sandbox
+from pipeline.providers.ses import Ses
 
 Settings = Mapping[str, str]
 """A provider's own settings by their last name: api_key, domain, base_url, directory. An empty one counts as missing."""
 
 MAILGUN_URL = "https://api.mailgun.net"
+RESEND_URL = "https://api.resend.com"
 NO_DOMAIN = "briefing.invalid"
 """The right side of Message-IDs that never leave this machine (RFC 2606)."""
 
@@ -39,10 +42,33 @@ def _filebox(settings: Settings, now: Clock) -> Provider:
     return Filebox(directory=directory, domain=settings.get("domain") or NO_DOMAIN, now=now)
 
 
+def _resend(settings: Settings, now: Clock) -> Provider:
+    return Resend(
+        api_key=_required("resend", "api_key", settings),
+        base_url=settings.get("base_url") or RESEND_URL,
+        webhook_secret=settings.get("webhook_secret", ""),
+        now=now,
+    )
+
+
+def _ses(settings: Settings, now: Clock) -> Provider:
+    return Ses(
+        access_key_id=_required("ses", "access_key_id", settings),
+        secret_access_key=_required("ses", "secret_access_key", settings),
+        region=_required("ses", "region", settings),
+        base_url=settings.get("base_url", ""),
+        configuration_set=settings.get("configuration_set", ""),
+        topic_arn=settings.get("topic_arn", ""),
+        now=now,
+    )
+
+
 PROVIDERS: dict[str, Callable[[Settings, Clock], Provider]] = {
     "filebox": _filebox,
     "mailgun": _mailgun,
+    "resend": _resend,
     "sandbox": _sandbox,
+    "ses": _ses,
 }
 """Name -> maker. A maker raises ConfigurationError for a missing or unusable setting."""
 
