@@ -53,9 +53,12 @@ def capturing(answerer: Answerer) -> Iterator[Capture]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_GET(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            request = Request("POST", self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+            request = Request(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body)
             capture.requests.append(request)
             status, answer = answerer(request)
             payload = json.dumps(answer).encode()
