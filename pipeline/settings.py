@@ -21,12 +21,12 @@ PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
     "sandbox": ("base_url", "domain", "api_key"),
     "mailgun": ("base_url", "domain", "api_key"),
     "filebox": ("directory", "domain"),
-    "resend": ("base_url", "api_key", "webhook_secret"),
+    "resend": ("base_url", "api_key", "signing_key"),
     "ses": ("region", "base_url", "configuration_set", "topic_arn", "access_key_id", "secret_access_key"),
 }
 """Which settings each provider knows; environment names are ``BRIEFING_<PROVIDER>_<SETTING>``."""
 
-SECRETS = frozenset({"api_key", "webhook_secret", "access_key_id", "secret_access_key"})
+SECRETS = frozenset({"api_key", "signing_key", "access_key_id", "secret_access_key"})
 """Settings that are read from the environment (or a file it names with ``_FILE``) only, and shown masked."""
 
 _DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+)s)?")

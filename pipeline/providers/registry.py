@@ -7,12 +7,14 @@ from pathlib import Path
 
 from pipeline.clock import Clock
 from pipeline.errors import ConfigurationError
-from pipeline.providers.base import Provider
+from pipeline.providers.base import Listening, Provider
 from pipeline.providers.filebox import Filebox
 from pipeline.providers.mailgun import Mailgun
 from pipeline.providers.resend import Resend
+from pipeline.providers.resend_events import ResendEvents
 from pipeline.providers.sandbox.adapter import DEFAULT_API_KEY, Sandbox
 from pipeline.providers.ses import Ses
+from pipeline.providers.ses_events import SesEvents
 
 Settings = Mapping[str, str]
 """A provider's own settings by their last name: api_key, domain, base_url, directory. An empty one counts as missing."""
@@ -46,7 +48,6 @@ def _resend(settings: Settings, now: Clock) -> Provider:
     return Resend(
         api_key=_required("resend", "api_key", settings),
         base_url=settings.get("base_url") or RESEND_URL,
-        webhook_secret=settings.get("webhook_secret", ""),
         now=now,
     )
 
@@ -58,7 +59,6 @@ def _ses(settings: Settings, now: Clock) -> Provider:
         region=_required("ses", "region", settings),
         base_url=settings.get("base_url", ""),
         configuration_set=settings.get("configuration_set", ""),
-        topic_arn=settings.get("topic_arn", ""),
         now=now,
     )
 
@@ -71,6 +71,13 @@ PROVIDERS: dict[str, Callable[[Settings, Clock], Provider]] = {
     "ses": _ses,
 }
 """Name -> maker. A maker raises ConfigurationError for a missing or unusable setting."""
+
+
+LISTENERS: dict[str, Callable[[Settings], Listening | None]] = {
+    "resend": lambda settings: ResendEvents(settings["signing_key"]) if settings.get("signing_key") else None,
+    "ses": lambda settings: SesEvents(settings["topic_arn"]) if settings.get("topic_arn") else None,
+}
+"""Name -> maker of what reads a provider's webhooks; None without the key that proves that they are its own."""
 
 
 def make_provider(name: str, settings: Settings, now: Clock) -> Provider:

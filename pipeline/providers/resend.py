@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from pipeline.clock import Clock
-from pipeline.core.event import Event
 from pipeline.core.headers import address_value, list_headers, single_line, url_value
 from pipeline.core.message import Accepted, Batch, Outcome, Refused, RejectReason, TryLater, Unknown
 from pipeline.errors import CredentialsRefused, ProviderFault
-from pipeline.providers import resend_events
 from pipeline.providers.base import Call, Capabilities, Provider
 from pipeline.providers.guard import check_batch
 from pipeline.providers.http_call import Answer, HttpCaller, InDoubt, NotSent
@@ -45,15 +42,14 @@ _ABOUT_RECIPIENT = re.compile(r"[`'\"]to[`'\"]|\bto field\b|recipient", re.IGNOR
 
 
 class Resend(Provider):
-    """A provider adapter (``providers.base.Provider``) for Resend; listens (``Listening``) when it has a webhook secret."""
+    """A provider adapter (``providers.base.Provider``) for Resend. Its news: ``resend_events``."""
 
     name = "resend"
 
-    def __init__(self, *, api_key: str, base_url: str, now: Clock, webhook_secret: str = "", timeout_s: float = 60) -> None:
-        """``timeout_s`` bounds a whole call. ValueError when ``base_url`` or ``webhook_secret`` is not one."""
+    def __init__(self, *, api_key: str, base_url: str, now: Clock, timeout_s: float = 60) -> None:
+        """``timeout_s`` bounds a whole call. ValueError when ``base_url`` is not one."""
         self.capabilities = replace(CAPABILITIES, call_limit_s=timeout_s)
         self._now = now
-        self._webhook_key = resend_events.signing_key(webhook_secret) if webhook_secret else b""
         self._caller = HttpCaller(base_url=base_url, bearer=api_key, timeout_s=timeout_s)
 
     def __repr__(self) -> str:  # no key
@@ -83,14 +79,6 @@ class Resend(Provider):
         except InDoubt as error:
             return (Unknown(str(error)),) * len(batch.recipients)
         return self._outcomes(batch, answer)
-
-    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
-        """Checks the Svix signature. Raises Forged."""
-        resend_events.verify(self._webhook_key, headers, body, now)
-
-    def parse(self, headers: Mapping[str, str], body: bytes) -> Sequence[Event]:
-        """The one event of a call; none for opens and clicks."""
-        return resend_events.parse(headers, body)
 
     def close(self) -> None:
         """Lets go of connections."""

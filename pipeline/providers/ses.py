@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from urllib.parse import urlsplit
 
 from pipeline.clock import Clock
-from pipeline.core.event import Event
 from pipeline.core.headers import ONE_CLICK, list_headers, mailbox, single_line, url_value
 from pipeline.core.message import Accepted, Batch, Outcome, Refused, RejectReason, TryLater, Unknown
 from pipeline.errors import CredentialsRefused, ProviderFault
-from pipeline.providers import ses_events
 from pipeline.providers.base import Call, Capabilities, Provider
 from pipeline.providers.guard import check_batch
 from pipeline.providers.http_call import Answer, HttpCaller, InDoubt, NotSent
 from pipeline.providers.mailgun_answers import wait_seconds, without_addresses
-from pipeline.providers.ses_events import Fetch, fetch_https
 from pipeline.providers.sigv4 import Credentials, signed_headers
 
 PATH = "/v2/email/outbound-bulk-emails"
@@ -79,7 +75,7 @@ _THROTTLED = ("TooManyRequestsException", "ThrottlingException", "Throttling", "
 
 
 class Ses(Provider):
-    """A provider adapter (``providers.base.Provider``) for Amazon SES; listens (``Listening``) when it has a topic."""
+    """A provider adapter (``providers.base.Provider``) for Amazon SES. Its news: ``ses_events``."""
 
     name = "ses"
 
@@ -92,15 +88,9 @@ class Ses(Provider):
         now: Clock,
         base_url: str = "",
         configuration_set: str = "",
-        topic_arn: str = "",
         timeout_s: float = 60,
-        fetch: Fetch = fetch_https,
     ) -> None:
-        """``timeout_s`` bounds a whole call; ``fetch`` reads Amazon's certificates and confirms the subscription.
-
-        ValueError when a setting is not what its name says. ConfigurationError when a topic is named and the package
-        that reads certificates is not installed.
-        """
+        """``timeout_s`` bounds a whole call. ValueError when a setting is not what its name says."""
         if not _REGION.fullmatch(region):
             raise ValueError("region is not the name of a region, such as eu-central-1")
         if configuration_set and not _NAME.fullmatch(configuration_set):
@@ -109,7 +99,6 @@ class Ses(Provider):
         self.capabilities = replace(CAPABILITIES, call_limit_s=timeout_s)
         self._credentials = Credentials(access_key_id=access_key_id, secret_access_key=secret_access_key, region=region, service="ses")
         self._configuration_set, self._now = configuration_set, now
-        self._topic = ses_events.Topic(topic_arn, fetch) if topic_arn else None
         self._caller = HttpCaller(base_url=base_url, timeout_s=timeout_s)
         parts = urlsplit(base_url)
         usual = {"http": 80, "https": 443}[parts.scheme]
@@ -148,14 +137,6 @@ class Ses(Provider):
         except InDoubt as error:
             return (Unknown(str(error)),) * len(batch.recipients)
         return self._outcomes(batch, answer)
-
-    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
-        """Checks the signature of the SNS message that carries the event. Raises Forged; ProviderFault when Amazon is away."""
-        ses_events.verify(self._topic, body, now)
-
-    def parse(self, headers: Mapping[str, str], body: bytes) -> Sequence[Event]:
-        """The event of a message; none for opens and clicks. Confirms the subscription of our own topic when asked to."""
-        return ses_events.parse(self._topic, body)
 
     def close(self) -> None:
         """Lets go of connections."""

@@ -62,10 +62,12 @@ class Topic:
     """The one SNS topic that is listened to. Safe from several threads."""
 
     def __init__(self, arn: str, fetch: Fetch) -> None:
-        """ValueError when that is no topic; ConfigurationError without the package ``cryptography``."""
+        """ConfigurationError when that is no topic, or without the package ``cryptography``."""
         found = _ARN.fullmatch(arn)
         if found is None:
-            raise ValueError("topic_arn is not of the form arn:aws:sns:region:account:name")
+            raise ConfigurationError(
+                "provider.ses.topic_arn is not of the form arn:aws:sns:region:account:name", hint="Copy it from the topic's page at SNS."
+            )
         try:
             import cryptography.x509  # noqa: F401
         except ImportError:
@@ -106,53 +108,62 @@ class Topic:
         self._fetch(url)
 
 
-def verify(topic: Topic | None, body: bytes, now: datetime) -> None:
-    """Topic, age and signature of an SNS message. Raises Forged; ProviderFault when the certificate cannot be had."""
-    if topic is None:
-        raise Forged("provider.ses.topic_arn is not set, so nothing can be verified")
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-    from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+class SesEvents:
+    """What Amazon SNS sends to ``POST /hooks/ses`` for one topic (``providers.base.Listening``)."""
 
-    try:
-        message = json.loads(body)
-        fields = {str(name): value for name, value in message.items() if isinstance(value, str)}
-        signature = base64.b64decode(fields["Signature"], validate=True)
-        # Version 1 is what a topic has unless it is told otherwise; PKCS #1 v1.5 signatures are by Amazon's own key only.
-        digest = {"1": SHA1, "2": SHA256}[fields["SignatureVersion"]]()
-        signed = "".join(f"{name}\n{fields[name]}\n" for name in _FIELDS[fields["Type"]] if name in fields or name != "Subject")
-        at = _instant(fields["Timestamp"])
-    except (ValueError, LookupError, TypeError, AttributeError):
-        raise Forged("not a message as Amazon SNS documents it") from None
-    if fields["TopicArn"] != topic.arn:
-        raise Forged("the message is of another topic than provider.ses.topic_arn")
-    if not now - LATE <= at <= now + EARLY:
-        raise Forged("the message was signed too long ago, or in the future")
-    certificate = topic.certificate(fields.get("SigningCertURL", ""))
-    key = certificate.public_key()
-    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc or not isinstance(key, RSAPublicKey):
-        raise Forged("the certificate is not valid now")
-    try:
-        key.verify(signature, signed.encode(), PKCS1v15(), digest)
-    except InvalidSignature:
-        raise Forged("the signature does not fit") from None
+    def __init__(self, topic_arn: str, fetch: Fetch = fetch_https) -> None:
+        """``fetch`` reads certificates and confirms the subscription. Raises ConfigurationError."""
+        self._topic = Topic(topic_arn, fetch)
 
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+        """Topic, age and signature of an SNS message. Raises Forged; ProviderFault when the certificate cannot be had."""
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+        from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
-def parse(topic: Topic | None, body: bytes) -> Sequence[Event]:
-    """The event of a verified message. ValueError when it is not what Amazon documents; ProviderFault when confirming fails."""
-    try:
-        message = json.loads(body)
-        kind = str(message["Type"])
-        if kind == "Notification":
-            return _event(str(message["MessageId"]), str(message["Timestamp"]), str(message["Message"]))
-        url, arn = str(message["SubscribeURL"]), str(message["TopicArn"])
-    except (LookupError, TypeError, AttributeError):
-        raise ValueError("not a message as Amazon SNS documents it") from None
-    # An UnsubscribeConfirmation carries an address, too: following it would subscribe again against somebody's will.
-    if kind == "SubscriptionConfirmation" and topic is not None and arn == topic.arn:
-        topic.confirm(url)
-    return ()
+        try:
+            message = json.loads(body)
+            fields = {str(name): value for name, value in message.items() if isinstance(value, str)}
+            signature = base64.b64decode(fields["Signature"], validate=True)
+            # Version 1 is what a topic has unless it is told otherwise.
+            digest = {"1": SHA1, "2": SHA256}[fields["SignatureVersion"]]()
+            signed = "".join(
+                f"{name}\n{fields[name]}\n" for name in _FIELDS[fields["Type"]] if name in fields or name != "Subject"
+            ).encode()
+            topic_arn, at = fields["TopicArn"], _instant(fields["Timestamp"])
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            raise Forged("not a message as Amazon SNS documents it") from None
+        if topic_arn != self._topic.arn:
+            raise Forged("the message is of another topic than provider.ses.topic_arn")
+        if not now - LATE <= at <= now + EARLY:
+            raise Forged("it was signed too long ago, or the clocks differ")
+        certificate = self._topic.certificate(fields.get("SigningCertURL", ""))
+        key = certificate.public_key()
+        if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc or not isinstance(key, RSAPublicKey):
+            raise Forged("the certificate is not valid now")
+        try:
+            key.verify(signature, signed, PKCS1v15(), digest)
+        except InvalidSignature:
+            raise Forged("the signature does not fit") from None
+
+    def parse(self, headers: Mapping[str, str], body: bytes) -> Sequence[Event]:
+        """The event of a message; none for an open or a click. Confirms the subscription of our topic when asked to.
+
+        Besides what the protocol says, raises ProviderFault when confirming fails.
+        """
+        try:
+            message = json.loads(body)
+            kind = str(message["Type"])
+            if kind == "Notification":
+                return _event(str(message["MessageId"]), str(message["Timestamp"]), str(message["Message"]))
+            url, arn = str(message["SubscribeURL"]), str(message["TopicArn"])
+        except (LookupError, TypeError, AttributeError, RecursionError):
+            raise ValueError("not a message as Amazon SNS documents it") from None
+        # An UnsubscribeConfirmation carries an address, too: following it would subscribe again against somebody's will.
+        if kind == "SubscriptionConfirmation" and arn == self._topic.arn:
+            self._topic.confirm(url)
+        return ()
 
 
 def _event(id: str, stamp: str, text: str) -> Sequence[Event]:
@@ -174,7 +185,7 @@ def _event(id: str, stamp: str, text: str) -> Sequence[Event]:
         type=type_,
         at=_instant(str(said.get("timestamp") or stamp)),
         batch_key=_first(tags.get("batch")),
-        subscriber_id=int(subscriber) if subscriber.isascii() and subscriber.isdecimal() else None,
+        subscriber_id=int(subscriber) if subscriber.isascii() and subscriber.isdecimal() and len(subscriber) < 19 else None,
         receipt=str(mail.get("messageId", "")),
         address=_address(said, mail),
         reason=reason,
@@ -192,14 +203,19 @@ def _meaning(kind: str, said: Mapping[str, Any]) -> tuple[EventType, RejectReaso
             # "Transient" and "Undetermined" are soft: SES has given up on this message, the address may be well.
             if said.get("bounceType") != "Permanent":
                 return EventType.DEFERRED, None, True, detail
-            blocked = said.get("bounceSubType") in ("Suppressed", "OnAccountSuppressionList")
-            return EventType.BOUNCED, RejectReason.BLOCKED if blocked else RejectReason.BOUNCED, False, detail
+            # RFC 3463: 5.7 is a matter of policy. It is our mail that is not wanted there; the mailbox may be well.
+            policy = any(str(one.get("status", "")).startswith("5.7.") for one in said.get("bouncedRecipients") or ())
+            return EventType.BOUNCED, RejectReason.BLOCKED if policy else RejectReason.BOUNCED, True, detail
         case "Complaint":
-            if said.get("complaintSubType") == "OnAccountSuppressionList":  # SES did not even try, because of an older complaint
-                return EventType.REJECTED, RejectReason.SPAM, False, "OnAccountSuppressionList"
             if said.get("complaintFeedbackType") == "not-spam":  # a mail program's user took it out of the spam folder
                 return EventType.OTHER, None, False, "not-spam"
-            return EventType.COMPLAINED, RejectReason.SPAM, False, str(said.get("complaintFeedbackType") or "")
+            # "OnAccountSuppressionList": SES did not try, because of an older complaint. It happened to this account.
+            return (
+                EventType.COMPLAINED,
+                RejectReason.SPAM,
+                False,
+                str(said.get("complaintSubType") or said.get("complaintFeedbackType") or ""),
+            )
         case "Reject":
             return EventType.REJECTED, RejectReason.BLOCKED, False, str(said.get("reason", ""))
         case "Rendering Failure":

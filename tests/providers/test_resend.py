@@ -18,8 +18,9 @@ from pipeline.core.message import Accepted, Batch, Content, Outcome, Recipient, 
 from pipeline.core.settlement import settle
 from pipeline.errors import ConfigurationError, CredentialsRefused, ProviderFault
 from pipeline.providers.base import Forged
-from pipeline.providers.registry import make_provider
+from pipeline.providers.registry import LISTENERS, make_provider
 from pipeline.providers.resend import Resend, messages
+from pipeline.providers.resend_events import ResendEvents
 from tests.conftest import SHARED
 from tests.providers.test_mailgun import answer, answering
 
@@ -286,7 +287,7 @@ def event(kind: str, **data: object) -> bytes:
 
 def test_what_svix_signs_is_believed() -> None:
     body = event("email.delivered")
-    provider = resend("https://api.resend.com", webhook_secret=WHSEC)
+    provider = ResendEvents(WHSEC)
     provider.verify(signed(body), body, NOW + timedelta(minutes=4, seconds=59))
     both = signed(body)
     both["svix-signature"] = f"v1,bm9ub25l v2,x {both['svix-signature']}"  # while a secret is being renewed there are two
@@ -314,13 +315,8 @@ def test_what_is_forged_is_not(spoil: Any) -> None:
     body = event("email.bounced")
     headers, body, now = spoil(signed(body), body)
     with pytest.raises(Forged) as caught:
-        resend("https://api.resend.com", webhook_secret=WHSEC).verify(headers, body, now)
+        ResendEvents(WHSEC).verify(headers, body, now)
     assert "reader1" not in str(caught.value)
-
-
-def test_without_a_secret_nothing_is_believed() -> None:
-    with pytest.raises(Forged, match="webhook_secret"):
-        resend("https://api.resend.com").verify(signed(b"{}"), b"{}", NOW)
 
 
 EVENTS: list[tuple[bytes, EventType, RejectReason | None, bool]] = [
@@ -331,25 +327,26 @@ EVENTS: list[tuple[bytes, EventType, RejectReason | None, bool]] = [
         event("email.bounced", bounce={"type": "Permanent", "subType": "General", "message": "m", "diagnosticCode": ["550 a@b.c"]}),
         EventType.BOUNCED,
         RejectReason.BOUNCED,
-        False,
+        True,
     ),
     (
-        event("email.bounced", bounce={"type": "Permanent", "subType": "Suppressed", "message": "m"}),
+        event("email.bounced", bounce={"type": "Permanent", "subType": "General", "diagnosticCode": ["smtp; 554 5.7.1 spam"]}),
         EventType.BOUNCED,
         RejectReason.BLOCKED,
-        False,
+        True,
     ),
     (event("email.bounced", bounce={"type": "Transient", "subType": "MailboxFull", "message": "m"}), EventType.DEFERRED, None, True),
     (event("email.bounced", bounce={"type": "Undetermined", "subType": "Undetermined", "message": "m"}), EventType.DEFERRED, None, True),
-    (event("email.bounced"), EventType.BOUNCED, RejectReason.BOUNCED, False),
+    (event("email.bounced"), EventType.BOUNCED, RejectReason.BOUNCED, True),
     (event("email.complained"), EventType.COMPLAINED, RejectReason.SPAM, False),
     (event("email.failed", failed={"reason": "reached_daily_quota"}), EventType.FAILED, RejectReason.OTHER, False),
     (
         event("email.suppressed", suppressed={"type": "OnAccountSuppressionList", "reason": "previous_bounce", "message": "m"}),
-        EventType.REJECTED,
+        EventType.BOUNCED,
         RejectReason.BOUNCED,
         False,
     ),
+    (event("email.suppressed", suppressed={"reason": "previous_complaint"}), EventType.COMPLAINED, RejectReason.SPAM, False),
     (event("email.suppressed", suppressed={"type": "Suppressed", "message": "m"}), EventType.REJECTED, RejectReason.BLOCKED, False),
     (event("email.scheduled"), EventType.OTHER, None, False),
     (event("contact.created"), EventType.OTHER, None, False),
@@ -358,7 +355,7 @@ EVENTS: list[tuple[bytes, EventType, RejectReason | None, bool]] = [
 
 @pytest.mark.parametrize(("body", "type_", "reason", "final"), EVENTS)
 def test_events(body: bytes, type_: EventType, reason: RejectReason | None, final: bool) -> None:
-    (found,) = resend("https://api.resend.com").parse({"svix-id": "msg_1"}, body)
+    (found,) = ResendEvents(WHSEC).parse({"svix-id": "msg_1"}, body)
     assert (found.id, found.type, found.reason, found.final) == ("msg_1", type_, reason, final)
     assert found.at == datetime(2026, 11, 25, 5, 59, 58, 126_000, tzinfo=UTC)
     assert (found.batch_key, found.subscriber_id, found.receipt) == ("c12-b3-g0", 7, "56761188")
@@ -367,19 +364,21 @@ def test_events(body: bytes, type_: EventType, reason: RejectReason | None, fina
 
 
 def test_tags_as_a_list_are_read_too() -> None:
-    (found,) = resend("https://api.resend.com").parse({}, event("email.sent", tags=[{"name": "subscriber", "value": "9"}]))
+    (found,) = ResendEvents(WHSEC).parse({}, event("email.sent", tags=[{"name": "subscriber", "value": "9"}]))
     assert (found.subscriber_id, found.batch_key) == (9, "")
 
 
 @pytest.mark.parametrize("kind", ["email.opened", "email.clicked"])
 def test_opens_and_clicks_are_dropped(kind: str) -> None:
-    assert list(resend("https://api.resend.com").parse({}, event(kind))) == []
+    assert list(ResendEvents(WHSEC).parse({}, event(kind))) == []
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"type": "email.sent"}', b'{"type":"x","created_at":"soon","data":{}}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b"[" * 100_000, b'{"type": "email.sent"}', b'{"type":"x","created_at":"soon","data":{}}']
+)
 def test_nonsense_is_a_value_error(body: bytes) -> None:
     with pytest.raises(ValueError, match="documents"):
-        resend("https://api.resend.com").parse({}, body)
+        ResendEvents(WHSEC).parse({}, body)
 
 
 @pytest.mark.skipif(not DOCUMENT.exists(), reason=f"Resend's OpenAPI document is not at {DOCUMENT} (BRIEFING_SHARED)")
@@ -388,7 +387,7 @@ def test_every_event_of_resends_document_is_known() -> None:
     kinds = [kind for kind in document()["webhooks"] if kind.startswith("email.")]
     other = []
     for kind in kinds:
-        found = resend("https://api.resend.com").parse({}, event(kind))
+        found = ResendEvents(WHSEC).parse({}, event(kind))
         other += [kind for one in found if one.type is EventType.OTHER]
     assert other == ["email.scheduled", "email.received"]
 
@@ -399,9 +398,11 @@ def test_every_event_of_resends_document_is_known() -> None:
 def test_settings() -> None:
     with pytest.raises(ConfigurationError, match=r"provider\.resend\.api_key"):
         make_provider("resend", {}, lambda: NOW)
-    with pytest.raises(ConfigurationError, match="webhook_secret"):
-        make_provider("resend", {"api_key": "k", "webhook_secret": "nonsense"}, lambda: NOW)
-    provider = make_provider("resend", {"api_key": KEY, "webhook_secret": WHSEC}, lambda: NOW)
-    assert KEY not in repr(provider)
-    assert WHSEC not in repr(provider)
-    assert "api.resend.com" in repr(provider)
+    for wrong in ("nonsense", "whsec_", "whsec_ä", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"):
+        with pytest.raises(ConfigurationError, match="signing_key"):
+            LISTENERS["resend"]({"signing_key": wrong})
+    assert LISTENERS["resend"]({}) is None
+    assert isinstance(LISTENERS["resend"]({"signing_key": WHSEC}), ResendEvents)
+    shown = repr(make_provider("resend", {"api_key": KEY}, lambda: NOW))
+    assert KEY not in shown
+    assert "api.resend.com" in shown

@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import json
 import re
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -31,9 +32,9 @@ from pipeline.core.message import Accepted, Batch, Outcome, Refused, RejectReaso
 from pipeline.core.settlement import settle
 from pipeline.errors import ConfigurationError, CredentialsRefused, ProviderFault
 from pipeline.providers.base import Forged
-from pipeline.providers.registry import make_provider
+from pipeline.providers.registry import LISTENERS, make_provider
 from pipeline.providers.ses import PATH, Ses, bulk_email
-from pipeline.providers.ses_events import fetch_https
+from pipeline.providers.ses_events import SesEvents, fetch_https
 from pipeline.providers.sigv4 import Credentials, signed_headers
 from tests.providers.capture import capturing
 from tests.providers.test_mailgun import answer, answering
@@ -375,9 +376,9 @@ def amazon() -> Amazon:
     return Amazon()
 
 
-def listening(amazon: Amazon) -> Ses:
+def listening(amazon: Amazon) -> SesEvents:
     amazon.asked.clear()
-    return ses(topic_arn=TOPIC, fetch=amazon.fetch)
+    return SesEvents(TOPIC, amazon.fetch)
 
 
 def dumped(message: Mapping[str, str]) -> bytes:
@@ -423,7 +424,7 @@ def test_what_is_forged_is_not(amazon: Amazon, spoil: Any) -> None:
     assert all(url == CERTIFICATE_URL for url in amazon.asked)
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b'{"Type": "Notification"}'])
+@pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b"[" * 100_000, b'{"Type": "Notification"}'])
 def test_nonsense_is_forged(amazon: Amazon, body: bytes) -> None:
     with pytest.raises(Forged, match="documents"):
         listening(amazon).verify({}, body, NOW)
@@ -435,17 +436,12 @@ def test_a_certificate_that_is_out_of_date(amazon: Amazon) -> None:
         listening(amazon).verify({}, dumped(amazon.message("{}", at=later)), later)
 
 
-def test_without_a_topic_nothing_is_believed() -> None:
-    with pytest.raises(Forged, match="topic_arn"):
-        ses().verify({}, b"{}", NOW)
-
-
 def test_a_message_that_moto_signed() -> None:
     """Recorded from moto's SNS: another's idea of what is signed, and in which order."""
     recorded = json.loads((Path(__file__).parent / "sns_by_moto.json").read_text("utf-8"))
     message: dict[str, str] = recorded["message"]
     at = datetime.fromisoformat(message["Timestamp"])
-    provider = ses(topic_arn=message["TopicArn"], fetch=lambda url: recorded["certificate"].encode())
+    provider = SesEvents(message["TopicArn"], lambda url: recorded["certificate"].encode())
     provider.verify({}, dumped(message), at)
     with pytest.raises(Forged, match="signature"):
         provider.verify({}, dumped({**message, "Message": message["Message"] + " "}), at)
@@ -515,14 +511,20 @@ EVENTS: list[tuple[dict[str, object], EventType, RejectReason | None, bool]] = [
         ),
         EventType.BOUNCED,
         RejectReason.BOUNCED,
-        False,
+        True,
     ),
-    (news("Bounce", bounceType="Permanent", bounceSubType="OnAccountSuppressionList"), EventType.BOUNCED, RejectReason.BLOCKED, False),
+    (news("Bounce", bounceType="Permanent", bounceSubType="OnAccountSuppressionList"), EventType.BOUNCED, RejectReason.BOUNCED, True),
+    (
+        news("Bounce", bounceType="Permanent", bouncedRecipients=[{"emailAddress": "reader1@example.com", "status": "5.7.1"}]),
+        EventType.BOUNCED,
+        RejectReason.BLOCKED,
+        True,
+    ),
     (news("Bounce", bounceType="Transient", bounceSubType="MailboxFull"), EventType.DEFERRED, None, True),
     (news("Bounce", bounceType="Undetermined", bounceSubType="Undetermined"), EventType.DEFERRED, None, True),
     (news("Complaint", complaintFeedbackType="abuse"), EventType.COMPLAINED, RejectReason.SPAM, False),
     (news("Complaint"), EventType.COMPLAINED, RejectReason.SPAM, False),
-    (news("Complaint", complaintSubType="OnAccountSuppressionList"), EventType.REJECTED, RejectReason.SPAM, False),
+    (news("Complaint", complaintSubType="OnAccountSuppressionList"), EventType.COMPLAINED, RejectReason.SPAM, False),
     (news("Complaint", complaintFeedbackType="not-spam"), EventType.OTHER, None, False),
     (news("Reject", reason="Bad content"), EventType.REJECTED, RejectReason.BLOCKED, False),
     (news("Rendering Failure", "failure", errorMessage="no", templateName="t"), EventType.FAILED, RejectReason.OTHER, False),
@@ -571,11 +573,11 @@ def test_nonsense_inside_is_a_value_error(amazon: Amazon, text: str) -> None:
 
 
 def test_settings() -> None:
-    whole = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "s3cret", "region": REGION, "topic_arn": TOPIC}
+    whole = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "s3cret", "region": REGION}
     for name in ("access_key_id", "secret_access_key", "region"):
         with pytest.raises(ConfigurationError, match=rf"provider\.ses\.{name}"):
             make_provider("ses", {**whole, name: ""}, lambda: NOW)
-    for name in ("region", "topic_arn", "configuration_set", "base_url"):
+    for name in ("region", "configuration_set", "base_url"):
         with pytest.raises(ConfigurationError, match=name):
             make_provider("ses", {**whole, name: "no such thing!"}, lambda: NOW)
     shown = repr(make_provider("ses", whole, lambda: NOW))
@@ -584,10 +586,14 @@ def test_settings() -> None:
     assert not re.search("s3cret|AKID", repr(Credentials(access_key_id="AKID", secret_access_key="s3cret", region="r", service="s")))
 
 
-def test_a_topic_needs_the_package_that_reads_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "cryptography.x509", None)
+def test_a_listener_needs_a_topic_and_the_package_that_reads_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert LISTENERS["ses"]({}) is None
+    assert isinstance(LISTENERS["ses"]({"topic_arn": TOPIC}), SesEvents)
+    with pytest.raises(ConfigurationError, match="topic_arn"):
+        LISTENERS["ses"]({"topic_arn": "arn:aws:sqs:x"})
+    monkeypatch.setitem(sys.modules, "cryptography.x509", None)
     with pytest.raises(ConfigurationError, match="cryptography") as caught:
-        make_provider("ses", {"access_key_id": "a", "secret_access_key": "b", "region": REGION, "topic_arn": TOPIC}, lambda: NOW)
+        LISTENERS["ses"]({"topic_arn": TOPIC})
     assert "briefing[ses]" in caught.value.hint
 
 
