@@ -19,11 +19,14 @@ import pytest
 import resend as resend_sdk
 from botocore.config import Config
 
+from pipeline.core.event import EventType
 from pipeline.core.headers import list_headers
 from pipeline.core.message import Accepted, Batch, Unknown
 from pipeline.providers.mailgun import Mailgun
 from pipeline.providers.resend import Resend, messages
+from pipeline.providers.resend_events import ResendEvents
 from pipeline.providers.ses import Ses, bulk_email
+from tests.providers import test_resend, test_ses
 from tests.providers.capture import Request, ResendServer, SesServer, capturing, message, rendered
 from tests.providers.test_resend import batch
 
@@ -40,6 +43,11 @@ def _django() -> None:
 
     if not settings.configured:
         settings.configure(USE_TZ=True, DEFAULT_CHARSET="utf-8", EMAIL_USE_LOCALTIME=False, ANYMAIL={})
+
+
+@pytest.fixture(scope="module")
+def amazon() -> test_ses.Amazon:
+    return test_ses.Amazon()
 
 
 @pytest.fixture
@@ -259,3 +267,65 @@ def test_the_reader_of_templates_reads() -> None:
     assert rendered("a {{b}} {{ c }}", {"b": "1", "c": "2"}) == "a 1 2"
     with pytest.raises(KeyError):
         rendered("{{x}}", {})
+
+
+# News: what anymail's webhook views make of the calls that ours are tested with
+
+
+def by_anymail(view: Any, body: bytes, headers: dict[str, str]) -> tuple[str, str | None, str | None, str | None]:
+    """Type, receipt, recipient and id; anymail's view verifies what it can before."""
+    from django.test import RequestFactory
+
+    request = RequestFactory().post("/", data=body, content_type="application/json", headers=headers)
+    view.validate_request(request)
+    (event,) = view.parse_events(request)
+    return event.event_type, event.message_id, event.recipient, event.event_id
+
+
+# Ours beside theirs, where the words differ. A soft bounce is "bounced" there, and here a deferral that is the last word; what the
+# provider did not try because of an older bounce or complaint of the account counts as that here.
+DIFFERENT = {
+    ("email.bounced", EventType.DEFERRED): "bounced",
+    ("email.failed", EventType.FAILED): "unknown",
+    ("email.suppressed", EventType.BOUNCED): "unknown",
+    ("email.suppressed", EventType.COMPLAINED): "unknown",
+    ("email.suppressed", EventType.REJECTED): "unknown",
+    ("Bounce", EventType.DEFERRED): "bounced",
+    ("DeliveryDelay", EventType.DEFERRED): "unknown",
+    ("Complaint", EventType.OTHER): "complained",
+}
+
+
+@pytest.mark.parametrize("body", [one[0] for one in test_resend.EVENTS])
+def test_anymail_reads_resends_news_as_we_do(body: bytes) -> None:
+    from anymail.webhooks.resend import ResendTrackingWebhookView
+
+    headers = test_resend.signed(body, at=datetime.now(UTC))  # anymail asks the system what time it is
+    (ours,) = ResendEvents(test_resend.WHSEC).parse(headers, body)
+    view = ResendTrackingWebhookView(signing_secret=test_resend.WHSEC)
+    theirs = by_anymail(view, body, headers)
+    assert theirs[1:] == (ours.receipt, ours.address, ours.id)
+    wanted = DIFFERENT.get((json.loads(body)["type"], ours.type), "unknown" if ours.type is EventType.OTHER else ours.type.value)
+    assert theirs[0] == wanted
+
+
+@pytest.mark.parametrize("record", [one[0] for one in test_ses.EVENTS if one[0]["eventType"] != "Something New"])
+def test_anymail_reads_the_news_of_ses_as_we_do(amazon: test_ses.Amazon, record: dict[str, Any]) -> None:
+    from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
+
+    kind = record["eventType"]
+    said: dict[str, Any] = next(value for name, value in record.items() if name not in ("eventType", "mail"))
+    # anymail wants what is optional to us.
+    whole = {"bounceSubType": "General", "bouncedRecipients": [{"emailAddress": "reader1@example.com"}]} if kind == "Bounce" else {}
+    whole |= {"complainedRecipients": [{"emailAddress": "reader1@example.com"}]} if kind == "Complaint" else {}
+    whole |= {"recipients": ["reader1@example.com"]} if kind == "Delivery" else {}
+    name = next(name for name in record if name not in ("eventType", "mail"))
+    message = amazon.message(json.dumps({**record, name: {**whole, **said}}))
+    body = json.dumps(message).encode()
+    listener = test_ses.listening(amazon)
+    listener.verify({}, body, test_ses.NOW)
+    (ours,) = listener.parse({}, body)
+    headers = {"x-amz-sns-message-type": "Notification", "x-amz-sns-message-id": message["MessageId"]}
+    theirs = by_anymail(AmazonSESTrackingWebhookView(webhook_secret="name:word"), body, headers)
+    assert theirs[1:] == (ours.receipt, ours.address, ours.id)
+    assert theirs[0] == DIFFERENT.get((kind, ours.type), "unknown" if ours.type is EventType.OTHER else ours.type.value)
