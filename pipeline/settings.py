@@ -21,10 +21,12 @@ PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
     "sandbox": ("base_url", "domain", "api_key", "timeout", "class", "settles"),
     "mailgun": ("base_url", "domain", "api_key", "timeout"),
     "filebox": ("directory", "domain"),
+    "resend": ("base_url", "api_key", "signing_key"),
+    "ses": ("region", "base_url", "configuration_set", "topic_arn", "access_key_id", "secret_access_key"),
 }
 """Which settings each provider knows; environment names are ``BRIEFING_<PROVIDER>_<SETTING>``."""
 
-SECRETS = frozenset({"api_key"})
+SECRETS = frozenset({"api_key", "signing_key", "access_key_id", "secret_access_key"})
 """Settings that are read from the environment (or a file it names with ``_FILE``) only, and shown masked."""
 
 _DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+)s)?")
@@ -263,6 +265,8 @@ class ProviderChoice(_Model):
     sandbox: ProviderTable = {}
     mailgun: ProviderTable = {}
     filebox: ProviderTable = {}
+    resend: ProviderTable = {}
+    ses: ProviderTable = {}
 
     def table(self) -> dict[str, str]:
         """The chosen provider's settings."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from urllib.parse import urlsplit
 
@@ -28,19 +28,23 @@ class InDoubt(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server said; ``body`` is cut at 256 KiB."""
+    """What the server said; ``body`` is cut at 256 KiB, ``headers`` go by lower-case names."""
 
     status: int
     content_type: str
     retry_after: str
     body: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class HttpCaller:
     """Keeps connections to one server. Safe from several threads. HTTP/1.1, no redirects, no retries of its own."""
 
-    def __init__(self, *, base_url: str, username: str, password: str, timeout_s: float) -> None:
-        """``timeout_s`` bounds a whole call, name look-up included. ValueError when ``base_url`` is not an HTTP address."""
+    def __init__(self, *, base_url: str, timeout_s: float, username: str = "", password: str = "", bearer: str = "") -> None:
+        """``timeout_s`` bounds a whole call, name look-up included. ValueError when ``base_url`` is not an HTTP address.
+
+        Credentials: a name and a password (RFC 7617), or a bearer token (RFC 6750), or none when every call brings its own.
+        """
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
             raise ValueError("base_url is not of the form https://host[:port][/path], without a name or password in it")
@@ -48,7 +52,8 @@ class HttpCaller:
         self._base_url = base_url.rstrip("/")
         self._timeout_s = timeout_s
         self._client = httpx.Client(
-            auth=httpx.BasicAuth(username, password),
+            auth=httpx.BasicAuth(username, password) if username else None,
+            headers={"authorization": f"Bearer {bearer}"} if bearer else {},
             timeout=httpx.Timeout(timeout_s, connect=min(10.0, timeout_s), pool=min(10.0, timeout_s)),
             # Shorter than servers keep an idle connection, so that we rarely write into one that is being closed.
             limits=httpx.Limits(max_connections=16, max_keepalive_connections=8, keepalive_expiry=4.0),
@@ -87,7 +92,7 @@ class HttpCaller:
             # Its text may quote what was sent; its type is enough.
             raise InDoubt(f"the connection to {self.host} failed after the request had begun ({type(error).__name__})") from None
         found = response.headers
-        return Answer(response.status_code, found.get("content-type", ""), found.get("retry-after", ""), body)
+        return Answer(response.status_code, found.get("content-type", ""), found.get("retry-after", ""), body, dict(found.items()))
 
 
 class _TooLate(Exception):

@@ -8,10 +8,14 @@ from pathlib import Path
 
 from pipeline.clock import Clock
 from pipeline.errors import ConfigurationError
-from pipeline.providers.base import Provider
+from pipeline.providers.base import Listening, Provider
 from pipeline.providers.filebox import Filebox
 from pipeline.providers.mailgun import Mailgun
+from pipeline.providers.resend import Resend
+from pipeline.providers.resend_events import ResendEvents
 from pipeline.providers.sandbox.adapter import DEFAULT_API_KEY, DoubtClass, Sandbox
+from pipeline.providers.ses import Ses
+from pipeline.providers.ses_events import SesEvents
 
 Settings = Mapping[str, str]
 """A provider's own settings by their last name: api_key, domain, base_url, directory. An empty one counts as missing."""
@@ -20,6 +24,7 @@ LONGEST_CALL_S = 60.0
 """No call lasts longer: the ledger's lease of a call (``flow.delivery.CALL_LEASE``) counts on it."""
 
 MAILGUN_URL = "https://api.mailgun.net"
+RESEND_URL = "https://api.resend.com"
 NO_DOMAIN = "briefing.invalid"
 """The right side of Message-IDs that never leave this machine (RFC 2606)."""
 
@@ -47,12 +52,40 @@ def _filebox(settings: Settings, now: Clock) -> Provider:
     return Filebox(directory=directory, domain=settings.get("domain") or NO_DOMAIN, now=now)
 
 
+def _resend(settings: Settings, now: Clock) -> Provider:
+    return Resend(
+        api_key=_required("resend", "api_key", settings),
+        base_url=settings.get("base_url") or RESEND_URL,
+        now=now,
+    )
+
+
+def _ses(settings: Settings, now: Clock) -> Provider:
+    return Ses(
+        access_key_id=_required("ses", "access_key_id", settings),
+        secret_access_key=_required("ses", "secret_access_key", settings),
+        region=_required("ses", "region", settings),
+        base_url=settings.get("base_url", ""),
+        configuration_set=settings.get("configuration_set", ""),
+        now=now,
+    )
+
+
 PROVIDERS: dict[str, Callable[[Settings, Clock], Provider]] = {
     "filebox": _filebox,
     "mailgun": _mailgun,
+    "resend": _resend,
     "sandbox": _sandbox,
+    "ses": _ses,
 }
 """Name -> maker. A maker raises ConfigurationError for a missing or unusable setting."""
+
+
+LISTENERS: dict[str, Callable[[Settings], Listening | None]] = {
+    "resend": lambda settings: ResendEvents(settings["signing_key"]) if settings.get("signing_key") else None,
+    "ses": lambda settings: SesEvents(settings["topic_arn"]) if settings.get("topic_arn") else None,
+}
+"""Name -> maker of what reads a provider's webhooks; None without the key that proves that they are its own."""
 
 
 def make_provider(name: str, settings: Settings, now: Clock) -> Provider:
