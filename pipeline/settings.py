@@ -21,10 +21,26 @@ PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
     "sandbox": ("base_url", "domain", "api_key", "timeout", "class", "settles"),
     "mailgun": ("base_url", "domain", "api_key", "timeout"),
     "filebox": ("directory", "domain"),
+    "smtp": (
+        "host",
+        "port",
+        "security",
+        "domain",
+        "helo",
+        "certificates",
+        "timeout",
+        "username",
+        "password",
+        "bounces",
+        "bounce_key",
+        "dkim_domain",
+        "dkim_selector",
+        "dkim_key",
+    ),
 }
 """Which settings each provider knows; environment names are ``BRIEFING_<PROVIDER>_<SETTING>``."""
 
-SECRETS = frozenset({"api_key"})
+SECRETS = frozenset({"api_key", "username", "password", "bounce_key", "dkim_key"})
 """Settings that are read from the environment (or a file it names with ``_FILE``) only, and shown masked."""
 
 _DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+)s)?")
@@ -216,6 +232,7 @@ class ProviderChoice(_Model):
     sandbox: ProviderTable = {}
     mailgun: ProviderTable = {}
     filebox: ProviderTable = {}
+    smtp: ProviderTable = {}
 
     def table(self) -> dict[str, str]:
         """The chosen provider's settings."""

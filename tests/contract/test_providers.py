@@ -20,6 +20,7 @@ from pipeline.providers.base import Provider
 from pipeline.providers.registry import make_provider
 from pipeline.providers.sandbox.rendering import whole_message
 from pipeline.providers.sandbox.run import RunningServer, start_in_thread
+from tests.providers.smtp_servers import aiosmtpd_server
 
 MakeBatch = Callable[..., Batch]
 
@@ -42,10 +43,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     server.stop()
 
 
-@pytest.fixture(params=["sandbox", "filebox"])
+@pytest.fixture(params=["sandbox", "filebox", "smtp"])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     if request.param == "filebox":
         yield from _filebox(tmp_path)
+    elif request.param == "smtp":
+        yield from _smtp()
     else:
         yield from _sandbox(request.getfixturevalue("server"))
 
@@ -73,6 +76,14 @@ def _filebox(tmp_path: Path) -> Iterator[Rig]:
 
     yield Rig(provider, arrived)
     provider.close()
+
+
+def _smtp() -> Iterator[Rig]:
+    with aiosmtpd_server() as inbox:
+        settings = {"host": "127.0.0.1", "port": str(inbox.port), "security": "none", "domain": DOMAIN}
+        provider = make_provider("smtp", settings, lambda: NOW)
+        yield Rig(provider, lambda: [_parsed(raw) for _, _, raw in inbox.mails])
+        provider.close()
 
 
 def _parsed(raw: bytes) -> EmailMessage:
