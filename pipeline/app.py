@@ -50,8 +50,8 @@ def open_sender(settings: Settings, clock: Clock = system_clock) -> Sender:
     """A station with the configured provider. Raises ConfigurationError besides."""
     chosen = settings.newsroom.provider
     table = dict(chosen.table())
-    if "directory" in table:
-        table["directory"] = str(settings.root / table["directory"])
+    for key in {"directory", "certificates"} & table.keys():
+        table[key] = str(settings.root / table[key])
     provider = make_provider(chosen.name, table, clock)
     station = open_station(settings, clock)
     return Sender(

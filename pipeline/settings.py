@@ -23,10 +23,26 @@ PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
     "filebox": ("directory", "domain"),
     "resend": ("base_url", "api_key", "signing_key"),
     "ses": ("region", "base_url", "configuration_set", "topic_arn", "access_key_id", "secret_access_key"),
+    "smtp": (
+        "host",
+        "port",
+        "security",
+        "domain",
+        "helo",
+        "certificates",
+        "timeout",
+        "username",
+        "password",
+        "bounces",
+        "bounce_key",
+        "dkim_domain",
+        "dkim_selector",
+        "dkim_key",
+    ),
 }
 """Which settings each provider knows; environment names are ``BRIEFING_<PROVIDER>_<SETTING>``."""
 
-SECRETS = frozenset({"api_key", "signing_key", "access_key_id", "secret_access_key"})
+SECRETS = frozenset({"api_key", "signing_key", "access_key_id", "secret_access_key", "username", "password", "bounce_key", "dkim_key"})
 """Settings that are read from the environment (or a file it names with ``_FILE``) only, and shown masked."""
 
 _DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+)s)?")
@@ -267,6 +283,7 @@ class ProviderChoice(_Model):
     filebox: ProviderTable = {}
     resend: ProviderTable = {}
     ses: ProviderTable = {}
+    smtp: ProviderTable = {}
 
     def table(self) -> dict[str, str]:
         """The chosen provider's settings."""

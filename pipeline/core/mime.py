@@ -32,9 +32,15 @@ def compose(content: Content, *, to: str, unsubscribe_url: str, message_id: str,
     not fit its header (line breaks above all). All headers are ASCII unless an address has a non-ASCII local part, which
     only RFC 6532 can express.
     """
+    headers = message_headers(content, to=to, unsubscribe_url=unsubscribe_url, message_id=message_id, date=date)
+    return assemble(headers.items(), text=content.text, html=content.html, inline=content.inline)
+
+
+def message_headers(content: Content, *, to: str, unsubscribe_url: str, message_id: str, date: datetime) -> dict[str, str]:
+    """All header values of one reader's message but MIME's own, in order and unfolded. Raises ValueError as ``compose``."""
     if date.tzinfo is None:
         raise ValueError("Date needs an aware datetime")
-    headers = {
+    return {
         "From": mailbox("From", content.from_name, content.from_address),
         "To": address_value("To", to),
         "Subject": unstructured("Subject", content.subject),
@@ -42,7 +48,6 @@ def compose(content: Content, *, to: str, unsubscribe_url: str, message_id: str,
         "Message-ID": message_id_value(message_id),
         **list_headers(content, unsubscribe_url),
     }
-    return assemble(headers.items(), text=content.text, html=content.html, inline=content.inline)
 
 
 def assemble(headers: Iterable[tuple[str, str]], *, text: str | None, html: str | None, inline: Sequence[InlinePicture] = ()) -> bytes:

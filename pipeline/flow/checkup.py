@@ -74,7 +74,12 @@ def _provider(sender: Sender) -> Check:
     name, table = sender.provider.name, sender.settings.newsroom.provider.table()
     url = table.get("base_url")
     if url is None:
-        return Check(name=f"provider {name}", ok=True, said="it has no base_url, so nothing was tried")
+        said = (
+            f"{table['host']} is not asked; the first mail connects to it"
+            if table.get("host")
+            else "it has no base_url, so nothing was tried"
+        )
+        return Check(name=f"provider {name}", ok=True, said=said)
     try:
         httpx.get(url, timeout=5, follow_redirects=False)
     except httpx.HTTPError as error:

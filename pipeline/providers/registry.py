@@ -9,6 +9,8 @@ from pathlib import Path
 from pipeline.clock import Clock
 from pipeline.errors import ConfigurationError
 from pipeline.providers.base import Listening, Provider
+from pipeline.providers.bounces import Bounces
+from pipeline.providers.dkim import Signer
 from pipeline.providers.filebox import Filebox
 from pipeline.providers.mailgun import Mailgun
 from pipeline.providers.resend import Resend
@@ -16,6 +18,7 @@ from pipeline.providers.resend_events import ResendEvents
 from pipeline.providers.sandbox.adapter import DEFAULT_API_KEY, DoubtClass, Sandbox
 from pipeline.providers.ses import Ses
 from pipeline.providers.ses_events import SesEvents
+from pipeline.providers.smtp import Smtp
 
 Settings = Mapping[str, str]
 """A provider's own settings by their last name: api_key, domain, base_url, directory. An empty one counts as missing."""
@@ -71,12 +74,39 @@ def _ses(settings: Settings, now: Clock) -> Provider:
     )
 
 
+def _smtp(settings: Settings, now: Clock) -> Provider:
+    port, domain = settings.get("port", ""), _required("smtp", "domain", settings)
+    if port and not (port.isdecimal() and 0 < int(port) < 65536):
+        raise ConfigurationError(f"provider.smtp.port is {port!r}, which is no port", hint="Leave it out, or write for instance 587.")
+    bounces = signer = None
+    if address := settings.get("bounces"):
+        bounces = Bounces(address, _required("smtp", "bounce_key", settings))
+    if key := settings.get("dkim_key"):
+        selector = _required("smtp", "dkim_selector", settings)
+        signer = Signer(domain=settings.get("dkim_domain") or domain, selector=selector, private_key=key)
+    return Smtp(
+        host=_required("smtp", "host", settings),
+        domain=domain,
+        now=now,
+        security=settings.get("security") or "starttls",
+        port=int(port) if port else None,
+        helo=settings.get("helo", ""),
+        username=settings.get("username", ""),
+        password=settings.get("password", ""),
+        certificates=Path(settings["certificates"]) if settings.get("certificates") else None,
+        bounces=bounces,
+        signer=signer,
+        timeout_s=_timeout("smtp", settings),
+    )
+
+
 PROVIDERS: dict[str, Callable[[Settings, Clock], Provider]] = {
     "filebox": _filebox,
     "mailgun": _mailgun,
     "resend": _resend,
     "sandbox": _sandbox,
     "ses": _ses,
+    "smtp": _smtp,
 }
 """Name -> maker. A maker raises ConfigurationError for a missing or unusable setting."""
 

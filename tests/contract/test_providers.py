@@ -21,6 +21,7 @@ from pipeline.providers.registry import make_provider
 from pipeline.providers.sandbox.rendering import whole_message
 from pipeline.providers.sandbox.run import RunningServer, start_in_thread
 from tests.providers.capture import ResendServer, SesServer, capturing
+from tests.providers.smtp_servers import aiosmtpd_server
 
 MakeBatch = Callable[..., Batch]
 
@@ -43,7 +44,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     server.stop()
 
 
-@pytest.fixture(params=["sandbox", "filebox", "resend", "ses"])
+@pytest.fixture(params=["sandbox", "filebox", "resend", "ses", "smtp"])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     if request.param == "filebox":
         yield from _filebox(tmp_path)
@@ -51,6 +52,8 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
         yield from _resend()
     elif request.param == "ses":
         yield from _ses()
+    elif request.param == "smtp":
+        yield from _smtp()
     else:
         yield from _sandbox(request.getfixturevalue("server"))
 
@@ -94,6 +97,14 @@ def _ses() -> Iterator[Rig]:
     with capturing(server) as capture:
         provider = make_provider("ses", {**settings, "base_url": capture.url}, lambda: NOW)
         yield Rig(provider, lambda: [_parsed(mail.as_bytes()) for mail in server.mails])
+        provider.close()
+
+
+def _smtp() -> Iterator[Rig]:
+    with aiosmtpd_server() as inbox:
+        settings = {"host": "127.0.0.1", "port": str(inbox.port), "security": "none", "domain": DOMAIN}
+        provider = make_provider("smtp", settings, lambda: NOW)
+        yield Rig(provider, lambda: [_parsed(raw) for _, _, raw in inbox.mails])
         provider.close()
 
 
