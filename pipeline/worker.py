@@ -60,7 +60,9 @@ class Worker:
             log.info("worker started: provider %s", self._sender.provider.name)
             try:
                 self._dispatcher.run(
-                    lambda limit: self._guarded(lambda: delivery.ready(self._sender, limit), []), self._deliver, self._stop
+                    lambda limit: self._guarded(lambda: delivery.ready(self._sender, limit), []),
+                    lambda key: delivery.deliver(self._sender, key),
+                    self._stop,
                 )
             finally:
                 self._scheduler.shutdown(wait=True)
@@ -107,10 +109,6 @@ class Worker:
         self._guarded(lambda: delivery.sweep(self._sender), None)
         if self._guarded(lambda: doubts.reconcile(self._sender), doubts.Reconciled()).settled:
             self._dispatcher.wake()
-
-    def _deliver(self, key: BatchKey) -> None:
-        delivery.deliver(self._sender, key)
-        self._guarded(lambda: campaigns.close_finished(self._sender), 0)
 
     def _guarded(self, work: Callable[[], T], otherwise: T) -> T:
         """The worker outlives a fault of the database or the disk: it says so and tries again at the next tick."""

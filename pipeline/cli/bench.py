@@ -10,9 +10,9 @@ import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -20,11 +20,10 @@ from typing import Annotated
 import typer
 
 from pipeline import app
-from pipeline.cli.door import Json, out, print_json
-from pipeline.core.message import Batch, Outcome
-from pipeline.flow import archive, campaigns, delivery, drafts, editions, readers, starter
+from pipeline.cli import bench_send
+from pipeline.cli.door import Json, out, print_json, progress
+from pipeline.flow import archive, campaigns, drafts, editions, readers, starter
 from pipeline.flow.context import Sender
-from pipeline.providers.base import Call, Provider
 
 NEWSLETTER = "eurasia-briefing"
 
@@ -36,6 +35,14 @@ class What(StrEnum):
     IMPORT = "import"
     SEND = "send"
     ARCHIVE = "archive"
+
+
+class Class(StrEnum):
+    """Whose interface the sink of ``bench send`` speaks."""
+
+    MAILGUN = "mailgun"
+    RESEND = "resend"
+    SES = "ses"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +72,20 @@ def register(cli: typer.Typer) -> None:
 
 def bench(
     what: Annotated[What, typer.Argument(metavar="render|import|send|archive", help="What to measure.")],
-    readers_: Annotated[int, typer.Option("--readers", min=1, max=5_000_000, help="How many made-up readers (import, send).")] = 20_000,
+    recipients: Annotated[
+        int, typer.Option("--recipients", min=1, max=20_000_000, help="How many made-up readers (import, send).")
+    ] = 20_000,
+    provider: Annotated[Class, typer.Option("--provider", help="Whose calls are made (send).")] = Class.MAILGUN,
+    latency_ms: Annotated[float, typer.Option("--latency", min=0, max=10_000, help="Milliseconds until the sink answers (send).")] = 0,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=16, help="Calls in flight (send).")] = 4,
     as_json: Json = False,
 ) -> None:
     """Measure one part of the pipeline beside the plainest way of doing the same, in the same run."""
+    if what is What.SEND:
+        _send(recipients, provider, latency_ms, workers, as_json)
+        return
     with _throw_away() as sender:
-        measure = {What.RENDER: _render, What.IMPORT: _import, What.SEND: _send, What.ARCHIVE: _archive}[what](sender, readers_)
+        measure = {What.RENDER: _render, What.IMPORT: _import, What.ARCHIVE: _archive}[what](sender, recipients)
     if as_json:
         print_json(measure.as_json())
         return
@@ -163,43 +178,30 @@ def _import(sender: Sender, count: int) -> Measure:
     )  # fmt: skip
 
 
-def _send(sender: Sender, count: int) -> Measure:
-    """Launch to the last result in the ledger, beside the provider calls alone."""
-    readers.import_csv(sender, _csv(sender, count), NEWSLETTER, consent="bench")
-    issue = _newest(sender)
-    editions.approve(sender, issue, approved_by="bench")
-    campaigns.schedule(sender, issue, at=sender.clock())
-    calls: list[float] = []
-    provider = sender.provider
-
-    class Timed(Provider):
-        """The real provider, with a watch on its calls."""
-
-        name, capabilities = provider.name, provider.capabilities
-
-        def compose(self, batch: Batch) -> Call:
-            return provider.compose(batch)
-
-        def submit(self, call: Call) -> Sequence[Outcome]:
-            begun = time.perf_counter()
-            outcomes = provider.submit(call)
-            calls.append(time.perf_counter() - begun)
-            return outcomes
-
-        def close(self) -> None: ...
-
-    def work() -> None:
-        watched = replace(sender, provider=Timed())
-        campaigns.launch_due(watched)
-        while keys := delivery.ready(watched, 100):
-            for key in keys:
-                delivery.deliver(watched, key)
-
-    seconds = _timed(work)
-    return Measure(
-        what="send", work=f"a campaign to {count} readers through HTTP, one call at a time", count=count, seconds=seconds,
-        baseline="the provider's calls alone", baseline_seconds=sum(calls),
-    )  # fmt: skip
+def _send(recipients: int, provider: Class, latency_ms: float, workers: int, as_json: bool) -> None:
+    """Launch to the last result in the ledger, against a sink in a process of its own."""
+    logging.getLogger("pipeline").setLevel(logging.WARNING)
+    with ExitStack() as stack:
+        root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="briefing-bench-"))) / "newsroom"
+        found = bench_send.measure(
+            root, NEWSLETTER, recipients=recipients, provider=provider, latency_ms=latency_ms, workers=workers, issue=_newest,
+            prepared=stack.enter_context(progress("readers made up", recipients)),
+            progress=stack.enter_context(progress("readers sent to", recipients)),
+        )  # fmt: skip
+    if as_json:
+        print_json(found.as_json())
+        return
+    said, megabyte = found.as_json(), 1_000_000
+    out.print(f"{said['work']}: {found.seconds:.2f} s, {said['per_second']:,} a second", markup=False)
+    out.print(f"{said['baseline']}: {found.ceiling_per_second:,.0f} a second, of which this is {found.share:.0%}", markup=False)
+    out.print(f"the adapter without a ledger: {found.adapter_per_second:,.0f} a second", markup=False)
+    out.print(
+        f"processor: {found.cpu_seconds:.2f} s, {said['cpu_ms_per_call']} ms a call (the sink: {found.sink_cpu_seconds} s)", markup=False
+    )
+    out.print(f"memory at most: {found.peak_memory_bytes / megabyte:.0f} MB", markup=False)
+    out.print(
+        f"database: {found.database_bytes / megabyte:.1f} MB, of it this campaign {found.ledger_bytes / megabyte:.1f} MB", markup=False
+    )
 
 
 def _archive(sender: Sender, _: int) -> Measure:

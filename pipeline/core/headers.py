@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import re
+import string
+from collections.abc import Sequence
 from urllib.parse import quote, urlsplit
 
 from pipeline.core.message import Content
@@ -19,9 +21,13 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _URL_CHARACTERS = "!#$%&'()*+,-./:;=?@[]_~"
 # Unicode categories Cc, Zl and Zp: CR and LF, and what some parsers take for them.
 _LINE_BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# Nothing to check or to quote in a URL of this form; a batch of 1000 is checked one by one.
+# Nothing to check or to quote in a URL of this form.
 _PLAIN_URL = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/(?:[A-Za-z0-9!#$&'()*+,./:;=?@_~-]|%[0-9A-Fa-f]{2})*)?")
-_PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+")
+_ONE_AT = re.compile(r"[^@]+@[^@]+").fullmatch
+_PLAIN_START = re.compile(r"\nhttps://[A-Za-z0-9.-]+(?::\d+)?/")
+_ALPHANUMERIC = string.ascii_letters.encode() + string.digits.encode()
+_PLAIN_URL_OCTETS = _ALPHANUMERIC + b"!#$&'()*+,./:;=?@_~-\n"
+_PLAIN_ADDRESS_OCTETS = _ALPHANUMERIC + b"._+-@\n"
 _ADDRESS = re.compile(r"[^\s<>(),:;\\\"\[\]@]+@[^\s<>(),:;\\\"\[\]@]+")
 _PLAIN_PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LIST_ID = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
@@ -33,14 +39,21 @@ _Q_ROOM = 62  # of an encoded word's 75 characters (RFC 2047 section 2), less it
 _B_ROOM = 45  # octets: 60 characters of base64
 
 
-def plain_url(url: str) -> bool:
-    """Whether there is nothing to check or to quote in a URL."""
-    return _PLAIN_URL.fullmatch(url) is not None
+def plain_urls(urls: Sequence[str]) -> bool:
+    """Whether there is nothing to check or to quote in URLs of one server: looked at as one text, since a batch has a thousand."""
+    text = "".join(f"\n{url}" for url in urls)
+    start = _PLAIN_START.match(text)
+    if start is None or not text.isascii() or not text.count(start[0]) == text.count("\n") == len(urls):
+        return not urls
+    return not text.encode().translate(None, _PLAIN_URL_OCTETS)
 
 
-def plain_address(address: str) -> bool:
-    """Whether there is nothing to check in an address."""
-    return _PLAIN_ADDRESS.fullmatch(address) is not None
+def plain_addresses(addresses: Sequence[str]) -> bool:
+    """Whether there is nothing to check in addresses: letters, digits and ``._+-`` on both sides of one ``@``."""
+    text = "\n".join(addresses)
+    if not text.isascii() or text.count("\n") != len(addresses) - 1 or not all(map(_ONE_AT, addresses)):
+        return not addresses
+    return not text.encode().translate(None, _PLAIN_ADDRESS_OCTETS)
 
 
 def single_line(header: str, value: str) -> str:

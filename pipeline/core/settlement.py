@@ -34,6 +34,9 @@ def settle(members: Sequence[int], outcomes: Sequence[Outcome]) -> Settlement:
     """
     if len(members) != len(outcomes) or not members:
         raise ValueError(f"{len(outcomes)} outcomes for {len(members)} members")
+    first = outcomes[0]
+    if isinstance(first, Accepted) and outcomes.count(first) == len(outcomes):
+        return Settlement(cause=BatchCause.ACCEPT, receipts=(first.receipt,))
     pairs = list(zip(members, outcomes, strict=True))
     accepted = [outcome.receipt for _, outcome in pairs if isinstance(outcome, Accepted)]
     refused = tuple((member, outcome) for member, outcome in pairs if isinstance(outcome, Refused))

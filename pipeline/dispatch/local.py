@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
@@ -12,6 +13,9 @@ from pipeline.errors import BriefingError
 
 K = TypeVar("K", bound=Hashable)
 log = logging.getLogger("pipeline.dispatch")
+
+AHEAD = 64
+"""How many keys are read at a time: with ten thousand batches ready, each look sorts them all."""
 
 POLL_S = 0.25
 """How soon work that nobody announced (another process scheduled it) is found."""
@@ -31,13 +35,16 @@ class LocalDispatcher(Generic[K]):
     def run(self, ready: Callable[[int], Sequence[K]], deliver: Callable[[K], None], stop: threading.Event) -> None:
         """Works until ``stop`` is set. A delivery that raises is logged, and its batch is found again by the sweeper."""
         in_hand: dict[K, Future[None]] = {}
+        # A key that has grown stale costs nothing: its claim is refused.
+        ahead: deque[K] = deque()
         with ThreadPoolExecutor(self._threads, thread_name_prefix="deliver") as pool:
             while not stop.is_set():
                 for key in [key for key, future in in_hand.items() if future.done()]:
                     self._report(key, in_hand.pop(key))
                 free = self._threads - len(in_hand)
-                keys = [key for key in ready(len(in_hand) + free) if key not in in_hand][:free] if free else []
-                for key in keys:
+                if free and not ahead:
+                    ahead.extend(key for key in ready(len(in_hand) + AHEAD) if key not in in_hand)
+                for key in [ahead.popleft() for _ in range(min(free, len(ahead)))]:
                     in_hand[key] = future = pool.submit(deliver, key)
                     future.add_done_callback(lambda _: self._bell.set())
                 self._bell.wait(POLL_S)

@@ -129,14 +129,14 @@ def _launch(sender: Sender, one: Campaign, *, from_held: bool) -> bool:
             return False
         earlier = [other.id for other in campaigns.listed(connection, issue_id=one.issue_id) if other.id != one.id]
         mailed = batches.reached(connection, earlier) if earlier else set()
-        ids = [id for id in readers.audience(connection, one.newsletter) if id not in mailed]
-        if not ids:
+        ids = (id for id in readers.audience(connection, one.newsletter) if id not in mailed)
+        count, planned = batches.plan(connection, one.id, ids, limits.batch_size(sender), now)
+        if not planned:
             campaigns.move(connection, one.id, CampaignCause.HOLD, CampaignState.HELD, reason="nobody is subscribed to this newsletter")
             log.warning("campaign %d (%s): held: nobody is subscribed", one.id, one.issue_id)
             return False
-        count = batches.plan(connection, one.id, ids, limits.batch_size(sender), now)
-        campaigns.set_values(connection, one.id, audience=len(ids))
-    log.info("campaign %d (%s): sending to %d readers in %d batches", one.id, one.issue_id, len(ids), count)
+        campaigns.set_values(connection, one.id, audience=planned)
+    log.info("campaign %d (%s): sending to %d readers in %d batches", one.id, one.issue_id, planned, count)
     publish_pending(sender)
     return True
 
@@ -209,6 +209,9 @@ def resume(sender: Sender, id: int) -> Campaign:
 def close_finished(station: Station) -> int:
     """Closes campaigns none of whose batches is open, after checking that the sums match the frozen audience."""
     closed = 0
+    with reading(station.engine) as connection:
+        if not campaigns.finishable(connection):
+            return 0
     with transaction(station.engine) as connection:
         for id in campaigns.finishable(connection):
             there, tally = _existing(connection, id), campaigns.tally(connection, id)
@@ -255,7 +258,7 @@ def listed(station: Station, limit: int = 10) -> list[Status]:
 def audience_size(station: Station, newsletter: str) -> int:
     """How many readers would get an issue now."""
     with reading(station.engine) as connection:
-        return len(readers.audience(connection, newsletter))
+        return readers.audience_size(connection, newsletter)
 
 
 def _existing(connection: Connection, id: int) -> Campaign:

@@ -10,6 +10,7 @@ from jinja2 import Environment
 from sqlalchemy import Engine
 
 from pipeline.clock import Clock, system_clock
+from pipeline.core.message import Content
 from pipeline.providers.base import Provider
 from pipeline.settings import Settings
 from pipeline.store.addresses import Vault
@@ -44,6 +45,8 @@ class Sender(Station):
     """A newsroom that can mail."""
 
     provider: Provider
+    contents: dict[int, Content] = field(default_factory=dict, repr=False, compare=False)
+    #: By edition: what ``flow.delivery`` read last.
 
     def close(self) -> None:
         """Lets go of the provider's connections and the database."""

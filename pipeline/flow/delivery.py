@@ -12,7 +12,7 @@ from pipeline.core.campaign import BatchCause, BatchState, CampaignCause, Campai
 from pipeline.core.edition import content_of
 from pipeline.core.message import Batch, Content, Recipient
 from pipeline.core.settlement import Settlement, settle
-from pipeline.core.token import leave_token_sealer
+from pipeline.core.token import seal_leave_tokens
 from pipeline.errors import BriefingError, OutsideFault, ProviderFault, Refusal
 from pipeline.flow import limits
 from pipeline.flow.context import Sender
@@ -30,6 +30,9 @@ CALL_LEASE = timedelta(seconds=150)
 
 RECORD_PAUSES_S = (1, 2, 4, 8, 15, 30)
 """How long to wait between tries to record an answer; together less than what is left of CALL_LEASE."""
+
+CONTENTS_KEPT = 8
+"""Editions at hand: as many as newsletters commonly go out at one hour."""
 
 FROZEN_S = 0.2
 """Between the intent and the call at most: a machine that was suspended there must not send on an old intent."""
@@ -130,7 +133,7 @@ def _claim(sender: Sender, key: BatchKey) -> tuple[Claim, Campaign, Batch] | Non
             )
             return None
         instance = campaigns.instance_name(connection)
-        content = content_for(connection, campaign)
+        content = content_for(connection, sender, campaign)
     batch = batch_of(sender, claim, campaign, instance, content, addresses)
     # Waiting comes before the intent: nobody can doubt a call that has not begun.
     pause = (admitted.start - sender.clock()).total_seconds()
@@ -139,21 +142,28 @@ def _claim(sender: Sender, key: BatchKey) -> tuple[Claim, Campaign, Batch] | Non
     return claim, campaign, batch
 
 
-def content_for(connection: Connection, campaign: Campaign) -> Content:
-    """What every reader of a campaign gets, with the pictures that the mail carries."""
-    edition = editions.by_id(connection, campaign.edition_id).edition
-    return content_of(edition, editions.assets(connection, [name for name, _ in edition.embedded]))
+def content_for(connection: Connection, sender: Sender, campaign: Campaign) -> Content:
+    """What every reader of a campaign gets, with the pictures that the mail carries. An edition never changes, so it is read once."""
+    content = sender.contents.get(campaign.edition_id)
+    if content is None:
+        edition = editions.by_id(connection, campaign.edition_id).edition
+        content = content_of(edition, editions.assets(connection, [name for name, _ in edition.embedded]))
+        if len(sender.contents) >= CONTENTS_KEPT:
+            sender.contents.clear()
+        sender.contents[campaign.edition_id] = content
+    return content
 
 
 def batch_of(sender: Sender, claim: Claim, campaign: Campaign, instance: str, content: Content, addresses: Mapping[int, str]) -> Batch:
     """What the provider is to get: a function of the ledger alone, so that a repeat after a crash is the same to the byte."""
     leave = f"{sender.settings.newsroom.base_url}/leave/{campaign.newsletter}/"
-    token = leave_token_sealer(sender.leave_key, campaign.newsletter, campaign.due_at)
+    tokens = seal_leave_tokens(sender.leave_key, claim.members, campaign.newsletter, campaign.due_at)
+    urls = [leave + token for token in tokens]
     return Batch(
         key=batches.provider_key(instance, claim.key, claim.generation),
         campaign=f"{instance}-{campaign.id}",
         content=content,
-        recipients=tuple(Recipient(subscriber_id=one, address=addresses[one], unsubscribe_url=leave + token(one)) for one in claim.members),
+        recipients=tuple(map(Recipient, claim.members, map(addresses.__getitem__, claim.members), urls)),
     )
 
 

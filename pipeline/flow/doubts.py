@@ -79,7 +79,7 @@ def _settle(sender: Sender, doubt: Doubt) -> str:
 def _batch_again(sender: Sender, campaign: Campaign, claim: Claim) -> Batch:
     """The batch as it was called: frozen members, also those who have left the list since."""
     with reading(sender.engine) as connection:
-        content = delivery.content_for(connection, campaign)
+        content = delivery.content_for(connection, sender, campaign)
         addresses = readers.addresses_of(connection, sender.vault, claim.members)
         instance = campaigns.instance_name(connection)
     here = replace(claim, members=tuple(one for one in claim.members if one in addresses))

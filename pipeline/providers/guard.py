@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pipeline.core.address import address_key
-from pipeline.core.headers import address_value, plain_address, plain_url, url_value
+from pipeline.core.headers import address_value, plain_addresses, plain_urls, url_value
 from pipeline.core.message import Batch
 from pipeline.providers.base import Capabilities
 
@@ -22,14 +22,17 @@ def check_batch(batch: Batch, capabilities: Capabilities) -> None:
         raise ValueError("the batch key is not a plain name (letters, digits, dot, underscore, hyphen)")
     if len(batch.recipients) > capabilities.batch_size:
         raise ValueError(f"the batch has {len(batch.recipients)} recipients; one call takes {capabilities.batch_size}")
-    for recipient in batch.recipients:
-        # Nearly all are plain; the rest, and what is wrong, gets the whole examination.
-        if not (plain_address(recipient.address) and plain_url(recipient.unsubscribe_url)):
+    addresses = [recipient.address for recipient in batch.recipients]
+    # Nearly all are plain; a batch that is not, or in which something is wrong, gets the whole examination.
+    if not (plain_addresses(addresses) and plain_urls([recipient.unsubscribe_url for recipient in batch.recipients])):
+        for recipient in batch.recipients:
             who = f"subscriber {recipient.subscriber_id}"
             address_value(f"the address of {who}", recipient.address)
             url_value(f"the unsubscribe URL of {who}", recipient.unsubscribe_url)
     if len({recipient.subscriber_id for recipient in batch.recipients}) != len(batch.recipients):
         raise ValueError("a subscriber is in the batch twice")
+    if len(set(map(address_key, addresses))) == len(addresses):
+        return
     seen: dict[str, int] = {}
     for recipient in batch.recipients:
         first = seen.setdefault(address_key(recipient.address), recipient.subscriber_id)

@@ -51,6 +51,8 @@ class HttpCaller:
         self.host = parts.hostname
         self._base_url = base_url.rstrip("/")
         self._timeout_s = timeout_s
+        self._idle: list[_Hand] = []
+        #: Appending and popping are atomic.
         self._client = httpx.Client(
             auth=httpx.BasicAuth(username, password) if username else None,
             headers={"authorization": f"Bearer {bearer}"} if bearer else {},
@@ -70,15 +72,32 @@ class HttpCaller:
         """
         until = time.monotonic() + self._timeout_s
         fields = {"content-type": content_type, "content-length": str(len(content)), **(headers or {})}
-        return _within(self._timeout_s, lambda: self._ask("POST", path, _pieces(content, until), fields))
+        return self._within(lambda: self._ask("POST", path, _pieces(content, until), fields))
 
     def get(self, path: str) -> Answer:
         """Reads something that changes nothing, and gives the answer whatever its status. Raises NotSent or InDoubt."""
-        return _within(self._timeout_s, lambda: self._ask("GET", path, None, {}))
+        return self._within(lambda: self._ask("GET", path, None, {}))
 
     def close(self) -> None:
         """Closes the connections."""
+        while self._idle:
+            self._idle.pop().dismiss()
         self._client.close()
+
+    def _within(self, work: Callable[[], Answer]) -> Answer:
+        """Waits for the work for the time of a call, in a thread that is kept for the next one unless it hangs."""
+        try:
+            hand = self._idle.pop()
+        except IndexError:
+            hand = _Hand()
+        result = hand.within(self._timeout_s, work)
+        if result is None:
+            hand.dismiss()
+            raise InDoubt(f"no complete answer within {self._timeout_s:g} s")
+        self._idle.append(hand)
+        if isinstance(result, BaseException):
+            raise result
+        return result
 
     def _ask(self, method: str, path: str, content: Iterator[bytes] | None, headers: Mapping[str, str]) -> Answer:
         try:
@@ -116,25 +135,35 @@ def _read(response: httpx.Response) -> str:
     return body[:_ANSWER_LIMIT].decode("utf-8", "replace")
 
 
-def _within(seconds: float, work: Callable[[], Answer]) -> Answer:
-    """Waits for the work at most so long.
+class _Hand:
+    """A thread that makes one call after another, so that whoever waits for a call can stop waiting.
 
     httpx bounds each read and write, not their sum, and a name look-up not at all. The call that is given up may yet
     go through, which is why running out of time is a doubt and not a failure.
     """
-    box: SimpleQueue[Answer | BaseException] = SimpleQueue()
 
-    def run() -> None:
+    def __init__(self) -> None:
+        self._work: SimpleQueue[tuple[Callable[[], Answer], SimpleQueue[Answer | BaseException]] | None] = SimpleQueue()
+        threading.Thread(target=self._run, name="provider-call", daemon=True).start()
+
+    def within(self, seconds: float, work: Callable[[], Answer]) -> Answer | BaseException | None:
+        """What the work gave or raised; None when it takes longer: the hand is busy then, and must not be given other work."""
+        box: SimpleQueue[Answer | BaseException] = SimpleQueue()
+        self._work.put((work, box))
         try:
-            box.put(work())
-        except BaseException as error:  # noqa: BLE001 - carried over to the thread that waits
-            box.put(error)
+            return box.get(timeout=seconds)
+        except Empty:
+            return None
 
-    threading.Thread(target=run, name="provider-call", daemon=True).start()
-    try:
-        result = box.get(timeout=seconds)
-    except Empty:
-        raise InDoubt(f"no complete answer within {seconds:g} s") from None
-    if isinstance(result, BaseException):
-        raise result
-    return result
+    def dismiss(self) -> None:
+        """Ends the thread once its present work is done."""
+        self._work.put(None)
+
+    def _run(self) -> None:
+        while (given := self._work.get()) is not None:
+            work, box = given
+            try:
+                box.put(work())
+            except BaseException as error:  # noqa: BLE001 - carried over to the thread that waits
+                box.put(error)
+            del given, work, box  # a body is not kept until the next call

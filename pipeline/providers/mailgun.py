@@ -202,7 +202,12 @@ def message_fields(batch: Batch, domain: str) -> list[tuple[str, str]]:
     size = sum(len(name.encode()) + len(value.encode()) for name, value in options)
     if size > OPTIONS_LIMIT:
         raise ValueError(f"the headers and options of the call are {size} bytes; Mailgun takes {OPTIONS_LIMIT}")
-    variables = {r.address: {"unsub": r.unsubscribe_url, "sid": str(r.subscriber_id)} for r in batch.recipients}
+    addresses, urls = _quoted([one.address for one in batch.recipients]), _quoted([one.unsubscribe_url for one in batch.recipients])
+    # As json.dumps writes a dictionary of dictionaries, in a fraction of the time.
+    variables = [
+        f'{address}:{{"unsub":{url},"sid":"{one.subscriber_id}"}}'
+        for one, address, url in zip(batch.recipients, addresses, urls, strict=True)
+    ]
     return [
         ("from", mailbox("From", content.from_name, content.from_address)),
         *(("to", recipient.address) for recipient in batch.recipients),
@@ -210,9 +215,14 @@ def message_fields(batch: Batch, domain: str) -> list[tuple[str, str]]:
         ("html", content.html),
         ("text", content.text),
         # Without it every recipient would see the addresses of all.
-        ("recipient-variables", json.dumps(variables, ensure_ascii=False, separators=(",", ":"))),
+        ("recipient-variables", "{" + ",".join(variables) + "}"),
         *options,
     ]
+
+
+def _quoted(values: list[str]) -> list[str]:
+    """Each value as a JSON string, which never holds a line break."""
+    return json.dumps(values, ensure_ascii=False, separators=("\n", ":"))[1:-1].split("\n")
 
 
 def inline_files(content: Content) -> list[FormFile]:

@@ -6,12 +6,15 @@ before the first byte leaves; a batch found submitting after its lease is in dou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, Update, bindparam, func, insert, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from pipeline.core.campaign import BATCH, BatchCause, BatchState, CampaignState, Impossible, batch_sources
 from pipeline.core.message import Refused
@@ -19,6 +22,8 @@ from pipeline.core.settlement import Settlement
 from pipeline.store.members import pack_members, unpack_members
 from pipeline.store.tables import batch as t
 from pipeline.store.tables import campaign, exception, receipt
+
+_PLANNED_AT_ONCE = 100
 
 MAX_SPLITS = 64
 """How many batches a campaign may have beyond twice its plan."""
@@ -46,12 +51,17 @@ class Claim:
     #: Ascending; those that left the list since the plan are not in it.
 
 
-def plan(connection: Connection, campaign_id: int, ids: Sequence[int], size: int, now: datetime) -> int:
-    """Cuts ascending subscriber ids into batches of at most ``size``; gives the number of batches."""
-    slices = [ids[start : start + size] for start in range(0, len(ids), size)]
-    if slices:
-        connection.execute(insert(t), [_planned(campaign_id, no, members, now) for no, members in enumerate(slices, 1)])
-    return len(slices)
+def plan(connection: Connection, campaign_id: int, ids: Iterable[int], size: int, now: datetime) -> tuple[int, int]:
+    """Cuts ascending subscriber ids into batches of at most ``size``; gives the numbers of batches and of readers.
+
+    ``ids`` may be millions: never more than a few batches of them are held.
+    """
+    rest, count, readers = iter(ids), 0, 0
+    while slices := [members for _ in range(_PLANNED_AT_ONCE) if (members := list(islice(rest, size)))]:
+        connection.execute(insert(t), [_planned(campaign_id, no, members, now) for no, members in enumerate(slices, count + 1)])
+        count += len(slices)
+        readers += sum(map(len, slices))
+    return count, readers
 
 
 def _planned(
@@ -80,7 +90,11 @@ def at(key: BatchKey) -> ColumnElement[bool]:
     return (t.c.campaign_id == key.campaign_id) & (t.c.no == key.no)
 
 
-def being_sent(campaign_id: int) -> ColumnElement[bool]:
+_AT_CAMPAIGN: BindParameter[int] = bindparam("key_campaign", type_=t.c.campaign_id.type)
+_AT = (t.c.campaign_id == _AT_CAMPAIGN) & (t.c.no == bindparam("key_no"))
+
+
+def being_sent(campaign_id: int | BindParameter[int]) -> ColumnElement[bool]:
     """The campaign is being sent. FOR SHARE (PostgreSQL): a pause that commits first is seen, one that comes later waits."""
     return (
         select(campaign.c.id)
@@ -93,14 +107,23 @@ def being_sent(campaign_id: int) -> ColumnElement[bool]:
 def claim(connection: Connection, key: BatchKey, now: datetime, lease: timedelta) -> Claim | None:
     """Takes a planned batch in hand, or None. Nothing has been sent when the lease runs out in this state."""
     row = connection.execute(
-        update(t)
-        .where(at(key), t.c.state.in_(batch_sources(BatchCause.CLAIM)), t.c.not_before <= now, being_sent(key.campaign_id))
-        .values(state=BatchState.CLAIMED, fence=t.c.fence + 1, lease_until=now + lease)
-        .returning(t.c.generation, t.c.fence, t.c.members)
+        _claiming(), {"key_campaign": key.campaign_id, "key_no": key.no, "now": now, "new_lease_until": now + lease}
     ).first()
     if row is None:
         return None
-    return Claim(key=key, generation=row.generation, fence=row.fence, members=in_it(connection, key, row.members))
+    members = in_it(connection, key, row.members) if row.apart else tuple(unpack_members(row.members))
+    return Claim(key=key, generation=row.generation, fence=row.fence, members=members)
+
+
+@cache
+def _claiming() -> ReturningUpdate[Any]:
+    """The statement of ``claim``. To put one together takes far longer than SQLite needs to perform it, and all batches need the same."""
+    return (
+        update(t)
+        .where(_AT, t.c.state.in_(batch_sources(BatchCause.CLAIM)), t.c.not_before <= bindparam("now"), being_sent(_AT_CAMPAIGN))
+        .values(state=BatchState.CLAIMED, fence=t.c.fence + 1, lease_until=bindparam("new_lease_until"))
+        .returning(t.c.generation, t.c.fence, t.c.members, (t.c.suppressed + t.c.refused + t.c.moved).label("apart"))
+    )
 
 
 def except_suppressed(connection: Connection, claim: Claim, subscriber_ids: Sequence[int], now: datetime) -> Claim:
@@ -138,20 +161,34 @@ def last_called(connection: Connection, campaign_id: int, limit: int) -> list[Ba
     return [BatchState(state) for state in connection.execute(query.order_by(t.c.intended_at.desc()).limit(limit)).scalars()]
 
 
-def move(connection: Connection, claim: Claim, cause: BatchCause, **values: Any) -> bool:
-    """One guarded move of a batch in hand. False: another one moved it, or the cause does nothing in its state."""
+def move(connection: Connection, claim: Claim, cause: BatchCause, *, more: Mapping[str, int] | None = None, **values: Any) -> bool:
+    """One guarded move of a batch in hand. False: another one moved it, or the cause does nothing in its state.
+
+    ``values`` are written; ``more`` is added to what the columns hold.
+    """
+    more = more or {}
+    given = {"key_campaign": claim.key.campaign_id, "key_no": claim.key.no, "key_fence": claim.fence, "key_generation": claim.generation}
+    given |= {f"new_{name}": value for name, value in values.items()} | {f"more_{name}": value for name, value in more.items()}
+    return connection.execute(_moving(cause, tuple(values), tuple(more)), given).rowcount == 1
+
+
+@cache
+def _moving(cause: BatchCause, names: tuple[str, ...], more: tuple[str, ...]) -> Update:
+    """The statement of ``move``."""
     target = {to for (_, c), to in BATCH.items() if c is cause and not isinstance(to, Impossible)}
     assert len(target) == 1, cause
-    guard = [at(claim.key), t.c.fence == claim.fence, t.c.generation == claim.generation, t.c.state.in_(batch_sources(cause))]
+    guard = [_AT, t.c.fence == bindparam("key_fence"), t.c.generation == bindparam("key_generation"), t.c.state.in_(batch_sources(cause))]
     if cause is BatchCause.INTEND:
-        guard.append(being_sent(claim.key.campaign_id))
-    return connection.execute(update(t).where(*guard).values(state=target.pop(), **values)).rowcount == 1
+        guard.append(being_sent(_AT_CAMPAIGN))
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+    values |= {name: t.c[name] + bindparam(f"more_{name}", type_=t.c[name].type) for name in more}
+    return update(t).where(*guard).values(state=target.pop(), **values)
 
 
 def intend(connection: Connection, claim: Claim, provider: str, digest: str, now: datetime, lease: timedelta) -> bool:
     """Records that a call with this body is about to leave: the last commit before the first byte."""
-    called = {"attempts": t.c.attempts + 1, "provider": provider, "body_digest": digest, "intended_at": now}
-    return move(connection, claim, BatchCause.INTEND, lease_until=now + lease, **called)
+    called = {"provider": provider, "body_digest": digest, "intended_at": now}
+    return move(connection, claim, BatchCause.INTEND, lease_until=now + lease, more={"attempts": 1}, **called)
 
 
 def record(connection: Connection, claim: Claim, settlement: Settlement, now: datetime) -> bool:
@@ -161,15 +198,13 @@ def record(connection: Connection, claim: Claim, settlement: Settlement, now: da
         values["not_before"] = now + timedelta(seconds=settlement.after_s)
     if settlement.cause in (BatchCause.ACCEPT, BatchCause.ACCEPT_PARTLY):
         values["accepted_at"] = now
-    values["refused"] = t.c.refused + len(settlement.refused)
-    values["moved"] = t.c.moved + len(settlement.later) + len(settlement.unknown) + sum(map(len, settlement.halves))
-    if not move(connection, claim, settlement.cause, **values):
+    moved = len(settlement.later) + len(settlement.unknown) + sum(map(len, settlement.halves))
+    if not move(connection, claim, settlement.cause, more={"refused": len(settlement.refused), "moved": moved}, **values):
         return False
     key = claim.key
     if settlement.receipts:
-        connection.execute(
-            insert(receipt).values(campaign_id=key.campaign_id, batch_no=key.no, ids="\n".join(settlement.receipts).encode())
-        )
+        ids = "\n".join(settlement.receipts).encode()
+        connection.execute(insert(receipt), {"campaign_id": key.campaign_id, "batch_no": key.no, "ids": ids})
     if settlement.refused:
         connection.execute(insert(exception), [_refused(key, member, why, now) for member, why in settlement.refused])
     _move_out(connection, key, settlement.later, BatchState.PLANNED, now + timedelta(seconds=settlement.after_s), now)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.core.campaign import OPEN, BatchState, CampaignCause, CampaignState, Tally, sources
@@ -90,8 +90,12 @@ def point_to(connection: Connection, id: int, edition_id: int) -> bool:
 
 def get(connection: Connection, id: int) -> Campaign | None:
     """One campaign."""
-    row = connection.execute(select(t).where(t.c.id == id)).first()
+    row = connection.execute(_ONE, {"one": id}).first()
     return None if row is None else _campaign(row)
+
+
+_ONE = select(t).where(t.c.id == bindparam("one"))
+_INSTANCE = select(instance.c.name)
 
 
 def listed(
@@ -161,7 +165,7 @@ def tally(connection: Connection, id: int) -> Tally:
 
 def instance_name(connection: Connection) -> str:
     """Which life of this database we are in: the first part of every key a provider sees."""
-    return str(connection.execute(select(instance.c.name)).scalar_one())
+    return str(connection.execute(_INSTANCE).scalar_one())
 
 
 def instance_since(connection: Connection) -> datetime:

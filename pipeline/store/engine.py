@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ def open_engine(url: str) -> Engine:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, pool_size=16, max_overflow=16)
             _tune_sqlite(engine)
+            engine.update_execution_options(briefing_turn=threading.Lock())
         elif parsed.get_backend_name() == "postgresql":
             engine = create_engine(parsed, pool_pre_ping=True)
         else:
@@ -58,8 +60,22 @@ def _tune_sqlite(engine: Engine) -> None:
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """One writing transaction; committed at the end, rolled back on any exception. Raises DatabaseFault, DiskFault."""
-    with _faults(engine), engine.begin() as connection:
+    with _faults(engine), _turn(engine), engine.begin() as connection:
         yield connection
+
+
+@contextmanager
+def _turn(engine: Engine) -> Iterator[None]:
+    """On SQLite the threads of this process queue up here to write: inside, SQLite lets them sleep and try, up to 100 ms at a time."""
+    turn: threading.Lock | None = engine.get_execution_options().get("briefing_turn")
+    # Who does not get it in time is told by SQLite what is the matter.
+    if turn is None or not turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+        yield
+        return
+    try:
+        yield
+    finally:
+        turn.release()
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from pipeline.store.engine import insert_ignoring
 from pipeline.store.tables import pace as t
@@ -19,7 +19,10 @@ def hold(connection: Connection, name: str) -> tuple[datetime | None, int]:
 
 def peek(connection: Connection, name: str) -> datetime | None:
     """A rate's ``tat`` without keeping anybody from it."""
-    return connection.execute(select(t.c.tat).where(t.c.name == name)).scalar()
+    return connection.execute(_TAT, {"one": name}).scalar()
+
+
+_TAT = select(t.c.tat).where(t.c.name == bindparam("one"))
 
 
 def set_tat(connection: Connection, name: str, tat: datetime) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, insert, literal, select, update
 
 from pipeline.store.addresses import Vault
 from pipeline.store.engine import insert_ignoring
@@ -92,40 +93,44 @@ def suppressed(connection: Connection, vault: Vault, newsletter: str, address: s
     return bool(_suppressed(connection, newsletter, [vault.index(address)]))
 
 
-def audience(connection: Connection, newsletter: str) -> list[int]:
-    """Ids of everyone who gets the newsletter now, ascending: confirmed and not suppressed."""
-    barred = (
-        select(suppression.c.address_index)
-        .where(suppression.c.address_index == subscriber.c.address_index, suppression.c.newsletter.in_((newsletter, ALL)))
-        .exists()
-    )
-    query = (
-        select(subscriber.c.id)
-        .join(subscription, subscription.c.subscriber_id == subscriber.c.id)
-        .where(subscription.c.newsletter == newsletter, subscription.c.state == "confirmed", ~barred)
-        .order_by(subscriber.c.id)
-    )
-    return list(connection.execute(query).scalars())
+def audience(connection: Connection, newsletter: str) -> Iterator[int]:
+    """Ids of everyone who gets the newsletter now, ascending: confirmed and not suppressed. Read bit by bit: it may be millions."""
+    query = _confirmed(subscriber.c.id).order_by(subscriber.c.id)
+    yield from connection.execute(query, _of(newsletter), execution_options={"yield_per": 10_000}).scalars()
+
+
+def audience_size(connection: Connection, newsletter: str) -> int:
+    """How many they are."""
+    return int(connection.execute(_confirmed(func.count()), _of(newsletter)).scalar_one())
+
+
+def _of(newsletter: str) -> dict[str, Any]:
+    return {"of": newsletter, "bars": (newsletter, ALL)}
+
+
+def _confirmed(*columns: ColumnElement[Any]) -> Select[Any]:
+    """Of everyone who gets the newsletter ``of`` now: confirmed, and under none of the suppressions ``bars``."""
+    bars = suppression.c.newsletter.in_(bindparam("bars", expanding=True))
+    barred = select(suppression.c.address_index).where(suppression.c.address_index == subscriber.c.address_index, bars).exists()
+    joined = subscriber.join(subscription, subscription.c.subscriber_id == subscriber.c.id)
+    of = subscription.c.newsletter == bindparam("of")
+    return select(*columns).select_from(joined).where(of, subscription.c.state == "confirmed", ~barred)
 
 
 def mailable(connection: Connection, vault: Vault, newsletter: str, ids: Sequence[int]) -> dict[int, str]:
     """Addresses of those ascending ids that may still be mailed: the check at the moment of the claim."""
     if not ids:
         return {}
-    barred = (
-        select(suppression.c.address_index)
-        .where(suppression.c.address_index == subscriber.c.address_index, suppression.c.newsletter.in_((newsletter, ALL)))
-        .exists()
-    )
-    query = (
-        select(subscriber.c.id, subscriber.c.address)
-        .join(subscription, subscription.c.subscriber_id == subscriber.c.id)
-        # A run of the index instead of a thousand look-ups; the few of the newsletter in between that joined later are passed over.
-        .where(subscription.c.subscriber_id.between(ids[0], ids[-1]), subscription.c.newsletter == newsletter)
-        .where(subscription.c.state == "confirmed", ~barred)
-    )
     wanted, opened = set(ids), vault.open
-    return {id: opened(bytes(address)) for id, address in connection.execute(query).all() if id in wanted}
+    rows = connection.execute(_mailable(), _of(newsletter) | {"first": ids[0], "last": ids[-1]})
+    return {id: opened(bytes(address)) for id, address in rows.all() if id in wanted}
+
+
+@cache
+def _mailable() -> Select[Any]:
+    # A run of the index instead of a thousand look-ups; the few of the newsletter in between that joined later are passed over.
+    run = subscription.c.subscriber_id.between(bindparam("first"), bindparam("last"))
+    return _confirmed(subscriber.c.id, subscriber.c.address).where(run)
 
 
 def addresses_of(connection: Connection, vault: Vault, ids: Sequence[int]) -> dict[int, str]:
