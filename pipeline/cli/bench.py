@@ -198,6 +198,7 @@ def _send(recipients: int, provider: Class, latency_ms: float, workers: int, as_
     out.print(
         f"processor: {found.cpu_seconds:.2f} s, {said['cpu_ms_per_call']} ms a call (the sink: {found.sink_cpu_seconds} s)", markup=False
     )
+    out.print(f"to find what became of one reader: {found.lookup_ms:.2f} ms", markup=False)
     out.print(f"memory at most: {found.peak_memory_bytes / megabyte:.0f} MB", markup=False)
     out.print(
         f"database: {found.database_bytes / megabyte:.1f} MB, of it this campaign {found.ledger_bytes / megabyte:.1f} MB", markup=False

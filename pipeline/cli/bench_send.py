@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import resource
+import statistics
 import subprocess
 import sys
 import threading
@@ -28,6 +29,7 @@ from pipeline.core.message import Batch, Outcome
 from pipeline.dispatch.local import LocalDispatcher
 from pipeline.errors import DatabaseFault, OutsideFault, ProviderFault
 from pipeline.flow import campaigns, editions, starter
+from pipeline.flow import readers as reader_desk
 from pipeline.flow.context import Sender
 from pipeline.providers.base import Call, Provider
 from pipeline.store import readers
@@ -44,6 +46,8 @@ KEPT = 16
 
 CEILING_CALLS = 1_000
 """The bare loops make as many calls as the run did, at most so many."""
+
+LOOKUPS = 100
 
 _POLL_S = 0.5
 
@@ -76,6 +80,8 @@ class Sending:
     database_bytes: int
     ledger_bytes: int
     #: By how much the database grew in the run.
+    lookup_ms: float
+    #: "Did this reader get it?", the median over readers of the whole list.
     ceiling_per_second: float
     #: Recipients, by the bare loop.
     adapter_per_second: float
@@ -99,6 +105,7 @@ class Sending:
             "launch_seconds": round(self.launch_seconds, 3), "cpu_seconds": round(self.cpu_seconds, 3),
             "cpu_ms_per_call": round(1000 * self.cpu_seconds / self.calls, 2), "sink_cpu_seconds": self.sink_cpu_seconds,
             "peak_memory_bytes": self.peak_memory_bytes, "database_bytes": self.database_bytes, "ledger_bytes": self.ledger_bytes,
+            "lookup_ms": round(self.lookup_ms, 3),
         }  # fmt: skip
 
 
@@ -166,6 +173,7 @@ def measure(
             given = sink.stop()
             if not sent == given["recipients"] == recipients:
                 raise DatabaseFault(f"{recipients} readers, the ledger says {sent} were sent, the sink got {given['recipients']:g}")
+            lookup_ms = _lookup_ms(plain, recipients)
             seconds = (ended - begun).total_seconds()
             size = recipients / calls
             many = min(calls, CEILING_CALLS)
@@ -179,7 +187,7 @@ def measure(
         provider=provider, recipients=recipients, calls=calls, workers=workers, latency_ms=latency_ms, seconds=seconds,
         launch_seconds=(planned - begun).total_seconds(), cpu_seconds=cpu, sink_cpu_seconds=given["cpu_seconds"],
         peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
-        database_bytes=after, ledger_bytes=after - before,
+        database_bytes=after, ledger_bytes=after - before, lookup_ms=lookup_ms,
         ceiling_per_second=size * many / ceiling, adapter_per_second=size * many / adapter,
     )  # fmt: skip
 
@@ -198,7 +206,7 @@ def _sender(root: Path, provider: str, port: int) -> Iterator[Sender]:
 def _subscribe(sender: Sender, newsletter: str, count: int, prepared: Callable[[int], None]) -> None:
     now = sender.clock()
     for start in range(0, count, CHUNK):
-        addresses = [f"reader{number:08d}@example.org" for number in range(start, min(start + CHUNK, count))]
+        addresses = [_address(number) for number in range(start, min(start + CHUNK, count))]
         with transaction(sender.engine) as connection:
             readers.add_many(
                 connection, sender.vault, newsletter, {sender.vault.index(one): one for one in addresses}, state="confirmed",
@@ -238,6 +246,21 @@ def _database_bytes(sender: Sender) -> int:
         connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     file = Path(str(sender.engine.url.database))
     return sum(path.stat().st_size for path in file.parent.glob(f"{file.name}*") if not path.name.endswith("-shm"))
+
+
+def _address(number: int) -> str:
+    return f"reader{number:08d}@example.org"
+
+
+def _lookup_ms(sender: Sender, recipients: int) -> float:
+    taken = []
+    for number in range(0, recipients, max(1, recipients // LOOKUPS)):
+        begun = time.perf_counter()
+        found = reader_desk.find(sender, _address(number))
+        taken.append(1000 * (time.perf_counter() - begun))
+        if found is None or [fate.status for _, _, fate in found.issues] != ["sent"]:
+            raise DatabaseFault("the ledger does not know a reader of the bench")
+    return statistics.median(taken)
 
 
 def _ceiling(port: int, bodies: Sequence[bytes], calls: int, threads: int) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.token import LEAVE_VALID, LeaveToken, open_leave_token, seal_leave_token
+from pipeline.core.token import LEAVE_VALID, LeaveToken, open_leave_token, seal_leave_token, seal_leave_tokens
 
 KEY = bytes(range(32))
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -43,3 +45,12 @@ def test_scope_key_and_expiry() -> None:
 
 def test_the_same_day_gives_the_same_token() -> None:
     assert seal_leave_token(KEY, 7, "weekly", NOW) == seal_leave_token(KEY, 7, "weekly", NOW + timedelta(hours=3))
+
+
+@given(st.lists(st.integers(0, 2**63), min_size=1, max_size=20), st.binary(min_size=1, max_size=100))
+def test_tokens_of_a_batch_are_those_of_the_layout(ids: list[int], key: bytes) -> None:
+    expires = (int((NOW + LEAVE_VALID).timestamp()) // 86400).to_bytes(4, "big")
+    for id, token in zip(ids, seal_leave_tokens(key, ids, "weekly", NOW), strict=True):
+        head = id.to_bytes(8, "big") + expires
+        mac = hmac.digest(key, b"leave\0weekly\0" + head, "sha256")[:20]
+        assert token == base64.urlsafe_b64encode(head + mac).rstrip(b"=").decode()
