@@ -18,13 +18,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pipeline.errors import ConfigurationError
 
 PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
-    "sandbox": ("base_url", "domain", "api_key"),
-    "mailgun": ("base_url", "domain", "api_key"),
+    "sandbox": ("base_url", "domain", "api_key", "signing_key"),
+    "mailgun": ("base_url", "domain", "api_key", "signing_key"),
     "filebox": ("directory", "domain"),
 }
 """Which settings each provider knows; environment names are ``BRIEFING_<PROVIDER>_<SETTING>``."""
 
-SECRETS = frozenset({"api_key"})
+SECRETS = frozenset({"api_key", "signing_key"})
 """Settings that are read from the environment (or a file it names with ``_FILE``) only, and shown masked."""
 
 _DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+)s)?")
@@ -217,6 +217,13 @@ class ProviderChoice(_Model):
         return table
 
 
+class SoftBounces(_Model):
+    """When an address is suppressed whose mail is given up on again and again, though never refused for good."""
+
+    issues: Annotated[int, Field(ge=1)] = 5
+    within: Duration = timedelta(days=60)
+
+
 class NewsroomSettings(_Model):
     """``config/newsroom.toml``."""
 
@@ -228,6 +235,9 @@ class NewsroomSettings(_Model):
     staff: tuple[MailAddress, ...] = ()
     #: Who may get test mail.
     provider: ProviderChoice = ProviderChoice()
+    soft_bounces: SoftBounces = SoftBounces()
+    poll_events: bool = False
+    #: Ask the provider for its events every five minutes, where it can be asked.
 
 
 @dataclass(frozen=True, slots=True)

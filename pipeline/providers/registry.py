@@ -7,9 +7,10 @@ from pathlib import Path
 
 from pipeline.clock import Clock
 from pipeline.errors import ConfigurationError
-from pipeline.providers.base import Provider
+from pipeline.providers.base import Listening, Provider
 from pipeline.providers.filebox import Filebox
 from pipeline.providers.mailgun import Mailgun
+from pipeline.providers.mailgun_events import MailgunEvents
 from pipeline.providers.sandbox.adapter import DEFAULT_API_KEY, Sandbox
 
 Settings = Mapping[str, str]
@@ -45,6 +46,13 @@ PROVIDERS: dict[str, Callable[[Settings, Clock], Provider]] = {
     "sandbox": _sandbox,
 }
 """Name -> maker. A maker raises ConfigurationError for a missing or unusable setting."""
+
+
+LISTENERS: dict[str, Callable[[Settings], Listening | None]] = {
+    "mailgun": lambda settings: MailgunEvents(settings["signing_key"]) if settings.get("signing_key") else None,
+    "sandbox": lambda settings: MailgunEvents(settings["signing_key"]) if settings.get("signing_key") else None,
+}
+"""Name -> maker of what reads a provider's webhooks; None without the key that proves that they are its own."""
 
 
 def make_provider(name: str, settings: Settings, now: Clock) -> Provider:

@@ -6,7 +6,8 @@ before the first byte leaves; a batch found submitting after its lease is in dou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +20,8 @@ from pipeline.core.settlement import Settlement
 from pipeline.store.members import pack_members, unpack_members
 from pipeline.store.tables import batch as t
 from pipeline.store.tables import campaign, exception, receipt
+
+_KEY = re.compile(r"([0-9a-f]{1,16})-([0-9]{1,15})-([0-9]{1,9})-[0-9]{1,9}")
 
 MAX_SPLITS = 64
 """How many batches a campaign may have beyond twice its plan."""
@@ -248,6 +251,12 @@ def provider_key(instance: str, key: BatchKey, generation: int) -> str:
     return f"{instance}-{key.campaign_id}-{key.no}-{generation}"
 
 
+def read_provider_key(text: str) -> tuple[str, BatchKey] | None:
+    """Whose batch a name at the provider is, and which one; None when it is no such name."""
+    found = _KEY.fullmatch(text)
+    return None if found is None else (found[1], BatchKey(int(found[2]), int(found[3])))
+
+
 def troubled(connection: Connection, campaign_id: int, instance: str) -> list[Waiting]:
     """Batches of a campaign that are in doubt, or waiting with a word from the provider."""
     live = (t.c.size - t.c.suppressed - t.c.refused - t.c.moved).label("live")
@@ -286,12 +295,42 @@ class Fate:
     provider: str | None = None
     receipt: str | None = None
     detail: str = ""
+    news: str = ""
+    #: What the provider last reported of it: a word of ``core.event.EventType``.
+    news_at: datetime | None = None
 
 
 _STATUS = {
     BatchState.PLANNED: "waiting", BatchState.CLAIMED: "waiting", BatchState.SUBMITTING: "waiting", BatchState.ACCEPTED: "sent",
     BatchState.PARTLY_ACCEPTED: "sent", BatchState.REFUSED: "rejected", BatchState.IN_DOUBT: "in_doubt", BatchState.CANCELLED: "expired",
 }  # fmt: skip
+
+
+def members_of(connection: Connection, key: BatchKey) -> frozenset[int]:
+    """Everyone who was planned into a batch; empty when there is none."""
+    blob = connection.execute(select(t.c.members).where(at(key))).scalar()
+    return frozenset(unpack_members(blob)) if blob is not None else frozenset()
+
+
+def by_receipt(connection: Connection, provider: str, receipts: Collection[str], since: datetime) -> dict[str, tuple[BatchKey, int]]:
+    """Whose messages these are, among those accepted since then one by one.
+
+    Reads every such receipt once: for the rare event without tags.
+    """
+    wanted, found = set(receipts), dict[str, tuple[BatchKey, int]]()
+    query = (
+        select(t.c.campaign_id, t.c.no, t.c.members, receipt.c.ids)
+        .join(receipt, (receipt.c.campaign_id == t.c.campaign_id) & (receipt.c.batch_no == t.c.no))
+        .where(t.c.provider == provider, t.c.accepted_at >= since)
+    )
+    for row in connection.execute(query):
+        lines = bytes(row.ids).decode().split("\n")
+        key = BatchKey(row.campaign_id, row.no)
+        # One line for many readers names none of them.
+        if wanted.isdisjoint(lines) or len(lines) != len(members := in_it(connection, key, row.members)):
+            continue
+        found |= {line: (key, member) for line, member in zip(lines, members, strict=True) if line in wanted}
+    return found
 
 
 def fate(connection: Connection, campaign_id: int, subscriber_id: int) -> Fate:
