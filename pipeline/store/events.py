@@ -60,7 +60,7 @@ def tries(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, 
     """How the messages of those readers ended, for those who ever had one given up on."""
     soft = ((t.c.type == EventType.DEFERRED) & t.c.final) | ((t.c.type == EventType.BOUNCED) & t.c.reason.in_(ABOUT_US))
     mine = t.c.subscriber_id.in_(subscriber_ids) & t.c.campaign_id.is_not(None) & t.c.applied_at.is_not(None)
-    troubled = set(connection.execute(select(distinct(t.c.subscriber_id)).where(mine, soft)).scalars())
+    troubled = set(connection.execute(select(t.c.subscriber_id).distinct().where(mine, soft)).scalars())
     found: dict[int, list[Try]] = {one: [] for one in troubled}
     ended = t.c.type.in_((EventType.DEFERRED, EventType.BOUNCED, EventType.DELIVERED))
     for row in connection.execute(select(t).where(mine, t.c.subscriber_id.in_(troubled), ended)):
@@ -72,9 +72,12 @@ def tries(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, 
 
 def proven(connection: Connection, campaign_id: int, subscriber_ids: Collection[int]) -> dict[int, str]:
     """Whose message of a campaign the provider has spoken of, and under which receipt: it took those."""
-    mine = (t.c.campaign_id == campaign_id) & t.c.applied_at.is_not(None) & t.c.type.in_(PROOF)
-    rows = connection.execute(select(t.c.subscriber_id, func.max(t.c.receipt).label("receipt")).where(mine).group_by(t.c.subscriber_id))
     wanted = set(subscriber_ids)
+    if not wanted:
+        return {}
+    near = t.c.subscriber_id.between(min(wanted), max(wanted))  # a run of the index instead of a thousand look-ups
+    mine = (t.c.campaign_id == campaign_id) & near & t.c.applied_at.is_not(None) & t.c.type.in_(PROOF)
+    rows = connection.execute(select(t.c.subscriber_id, func.max(t.c.receipt).label("receipt")).where(mine).group_by(t.c.subscriber_id))
     return {row.subscriber_id: row.receipt for row in rows if row.subscriber_id in wanted}
 
 
