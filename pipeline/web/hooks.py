@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 
@@ -30,6 +31,8 @@ def create_hooks(station: Station, listeners: Mapping[str, Listening]) -> Starle
     Nothing here says "never again" (406 for Mailgun, 403 for others): a call that we refuse for a wrong key or a fault of ours
     is repeated for hours, and the news is not lost when somebody mends it meanwhile.
     """
+    # A flood waits here, where waiting costs nothing, instead of before SQLite's lock, where it would starve the worker.
+    one_at_a_time = asyncio.Lock()
 
     async def hook(request: Request) -> Response:
         name = request.path_params["provider"]
@@ -40,7 +43,8 @@ def create_hooks(station: Station, listeners: Mapping[str, Listening]) -> Starle
         request.scope[SHOWN] = f"/hooks/{name}"
         # Several headers of one name: the last, as a dictionary has it.
         headers, body = {key.lower(): value for key, value in request.headers.items()}, await request.body()
-        return await run_in_threadpool(_take, station, name, listener, headers, body)
+        async with one_at_a_time:
+            return await run_in_threadpool(_take, station, name, listener, headers, body)
 
     return Starlette(
         routes=[Route("/{provider}", hook, methods=["POST"])],
@@ -65,7 +69,7 @@ def _take(station: Station, name: str, listener: Listening, headers: Mapping[str
         answer = _said(503, "it cannot be kept now")
         answer.headers["Retry-After"] = "60"
         return answer
-    _log.info("%s: %d events kept, %d known before", name, received.kept, received.repeated)
+    _log.debug("%s: %d events kept, %d known before", name, received.kept, received.repeated)
     return _said(200, "ok")
 
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, func, insert, inspect, select
 
 from pipeline.core.campaign import BatchCause, BatchState, CampaignCause, CampaignState
+from pipeline.core.feedback import Bar
 from pipeline.core.message import Refused, RejectReason
 from pipeline.core.settlement import Settlement
 from pipeline.store import batches, campaigns, doubts, readers
@@ -237,7 +238,7 @@ def test_who_left_after_the_plan_is_not_mailed_and_is_counted(engine: Engine, cl
         gone, barred = claim.members[0], claim.members[1]
         assert readers.leave(connection, gone, "weekly", method="test", now=clock())
         index = connection.execute(select(subscriber.c.address_index).where(subscriber.c.id == barred)).scalar_one()
-        assert readers.suppress(connection, bytes(index), readers.ALL, "manual", clock())
+        assert readers.suppress(connection, bytes(index), readers.ALL, Bar.MANUAL, clock())
         addresses = readers.mailable(connection, VAULT, "weekly", claim.members)
         claim = batches.except_suppressed(connection, claim, [m for m in claim.members if m not in addresses], clock())
         assert len(claim.members) == 8

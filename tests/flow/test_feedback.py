@@ -155,7 +155,7 @@ def test_an_old_unsubscription_does_not_end_a_newer_subscription(open_office: Op
 def test_news_of_nobody_here_changes_nothing(open_office: Open) -> None:
     office = sent(open_office)
     ours = key_of(office, 1)
-    strange = [
+    strange: list[dict[str, Any]] = [
         {"batch_key": ours.replace(ours[:8], "00000000"), "subscriber_id": 1},  # another newsroom, or this one before a backup
         {"batch_key": key_of(office, 99), "subscriber_id": 1},
         {"batch_key": key_of(office, 1, 99), "subscriber_id": 1},
