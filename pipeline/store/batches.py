@@ -6,7 +6,8 @@ before the first byte leaves; a batch found submitting after its lease is in dou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +20,8 @@ from pipeline.core.settlement import Settlement
 from pipeline.store.members import pack_members, unpack_members
 from pipeline.store.tables import batch as t
 from pipeline.store.tables import campaign, exception, receipt
+
+_KEY = re.compile(r"([0-9a-f]{1,16})-([0-9]{1,15})-([0-9]{1,9})-[0-9]{1,9}")
 
 MAX_SPLITS = 64
 """How many batches a campaign may have beyond twice its plan."""
@@ -173,7 +176,7 @@ def record(connection: Connection, claim: Claim, settlement: Settlement, now: da
     if settlement.refused:
         connection.execute(insert(exception), [_refused(key, member, why, now) for member, why in settlement.refused])
     _move_out(connection, key, settlement.later, BatchState.PLANNED, now + timedelta(seconds=settlement.after_s), now)
-    _move_out(connection, key, settlement.unknown, BatchState.IN_DOUBT, now, now)
+    _move_out(connection, key, settlement.unknown, BatchState.IN_DOUBT, now, now, detail=settlement.detail)
     for half in settlement.halves:
         _move_out(connection, key, half, BatchState.PLANNED, now, now)
     return True
@@ -187,13 +190,13 @@ def _refused(key: BatchKey, member: int, why: Refused, now: datetime) -> dict[st
 
 
 def _move_out(
-    connection: Connection, key: BatchKey, members: Sequence[int], state: BatchState, not_before: datetime, now: datetime
+    connection: Connection, key: BatchKey, members: Sequence[int], state: BatchState, not_before: datetime, now: datetime, detail: str = ""
 ) -> None:
-    """Gives members whose fate differs a batch of their own."""
+    """Gives members whose fate differs a batch of their own, which was never called."""
     if not members:
         return
     newest = connection.execute(select(func.max(t.c.no)).where(t.c.campaign_id == key.campaign_id)).scalar_one()
-    connection.execute(insert(t), [_planned(key.campaign_id, newest + 1, members, not_before, state)])
+    connection.execute(insert(t), [_planned(key.campaign_id, newest + 1, members, not_before, state) | {"detail": detail}])
     rows = [
         {"campaign_id": key.campaign_id, "subscriber_id": one, "batch_no": key.no, "kind": "moved", "moved_to": newest + 1, "at": now}
         for one in members
@@ -254,7 +257,7 @@ class Waiting:
 
     key: BatchKey
     provider_key: str
-    #: By which it is found at the provider.
+    #: By which it is found at the provider; empty for a batch that was never called, such as one reader moved out of a call.
     state: BatchState
     readers: int
     detail: str
@@ -267,17 +270,24 @@ def provider_key(instance: str, key: BatchKey, generation: int) -> str:
     return f"{instance}-{key.campaign_id}-{key.no}-{generation}"
 
 
+def read_provider_key(text: str) -> tuple[str, BatchKey] | None:
+    """Whose batch a name at the provider is, and which one; None when it is no such name."""
+    found = _KEY.fullmatch(text)
+    return None if found is None else (found[1], BatchKey(int(found[2]), int(found[3])))
+
+
 def troubled(connection: Connection, campaign_id: int, instance: str) -> list[Waiting]:
     """Batches of a campaign that are in doubt, or waiting with a word from the provider."""
     live = (t.c.size - t.c.suppressed - t.c.refused - t.c.moved).label("live")
     said = (t.c.state == BatchState.PLANNED) & (t.c.detail != "")
-    query = select(t.c.no, t.c.state, t.c.generation, live, t.c.detail, t.c.not_before).where(
+    query = select(t.c.no, t.c.state, t.c.generation, live, t.c.detail, t.c.not_before, t.c.intended_at).where(
         t.c.campaign_id == campaign_id, (t.c.state == BatchState.IN_DOUBT) | said
     )
     found = []
     for row in connection.execute(query.order_by(t.c.no)):
         key = BatchKey(campaign_id, row.no)
-        name, state = provider_key(instance, key, row.generation), BatchState(row.state)
+        name = provider_key(instance, key, row.generation) if row.intended_at is not None else ""
+        state = BatchState(row.state)
         found.append(Waiting(key=key, provider_key=name, state=state, readers=row.live, detail=row.detail, not_before=row.not_before))
     return found
 
@@ -305,12 +315,42 @@ class Fate:
     provider: str | None = None
     receipt: str | None = None
     detail: str = ""
+    news: str = ""
+    #: What the provider last reported of it: a word of ``core.event.EventType``.
+    news_at: datetime | None = None
 
 
 _STATUS = {
     BatchState.PLANNED: "waiting", BatchState.CLAIMED: "waiting", BatchState.SUBMITTING: "waiting", BatchState.ACCEPTED: "sent",
     BatchState.PARTLY_ACCEPTED: "sent", BatchState.REFUSED: "rejected", BatchState.IN_DOUBT: "in_doubt", BatchState.CANCELLED: "expired",
 }  # fmt: skip
+
+
+def members_of(connection: Connection, key: BatchKey) -> frozenset[int]:
+    """Everyone who was planned into a batch; empty when there is none."""
+    blob = connection.execute(select(t.c.members).where(at(key))).scalar()
+    return frozenset(unpack_members(blob)) if blob is not None else frozenset()
+
+
+def by_receipt(connection: Connection, provider: str, receipts: Collection[str], since: datetime) -> dict[str, tuple[BatchKey, int]]:
+    """Whose messages these are, among those accepted since then one by one.
+
+    Reads every such receipt once: for the rare event without tags.
+    """
+    wanted, found = set(receipts), dict[str, tuple[BatchKey, int]]()
+    query = (
+        select(t.c.campaign_id, t.c.no, t.c.members, receipt.c.ids)
+        .join(receipt, (receipt.c.campaign_id == t.c.campaign_id) & (receipt.c.batch_no == t.c.no))
+        .where(t.c.provider == provider, t.c.accepted_at >= since)
+    )
+    for row in connection.execute(query):
+        lines = bytes(row.ids).decode().split("\n")
+        key = BatchKey(row.campaign_id, row.no)
+        # One line for many readers names none of them.
+        if wanted.isdisjoint(lines) or len(lines) != len(members := in_it(connection, key, row.members)):
+            continue
+        found |= {line: (key, member) for line, member in zip(lines, members, strict=True) if line in wanted}
+    return found
 
 
 def fate(connection: Connection, campaign_id: int, subscriber_id: int) -> Fate:
