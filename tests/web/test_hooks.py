@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 import logging
 import time
@@ -17,6 +19,7 @@ from pipeline import app
 from pipeline.flow import campaigns, delivery, editions, feedback, readers, suppressions
 from pipeline.flow.context import Sender, Station
 from pipeline.providers.mailgun_events import MailgunEvents
+from pipeline.providers.registry import LISTENERS
 from pipeline.providers.sandbox.hooks import Hooks, signed
 from pipeline.providers.sandbox.run import start_in_thread
 from pipeline.serving import start_app
@@ -62,6 +65,29 @@ def test_a_signed_event_is_kept_and_applied_later(hooks: HookDoor) -> None:
     assert suppressions.listed(hooks.station) == []
     feedback.apply_pending(hooks.station)
     assert [one.reason for one in suppressions.listed(hooks.station)] == ["complained"]
+
+
+def test_resend_is_listened_to_at_a_door_of_its_own(station: Station, clock: SetClock) -> None:
+    readers.add(station, NEWSLETTER, "reader0@example.org", consent="a test")
+    secret = b"a secret of Resend's"
+    listener = LISTENERS["resend"]({"signing_key": "whsec_" + base64.b64encode(secret).decode()})
+    assert listener is not None
+    data = {"email_id": "r1", "to": ["reader0@example.org"]}
+    body = json.dumps({"type": "email.complained", "created_at": clock().isoformat(), "data": data}).encode()
+    stamp = str(int(clock().timestamp()))
+    mark = base64.b64encode(hmac.digest(secret, b"msg_1.%b.%b" % (stamp.encode(), body), "sha256")).decode()
+    headers = {"svix-id": "msg_1", "svix-timestamp": stamp, "svix-signature": f"v1,{mark}"}
+    running = start_app(create_site(station, {"resend": listener}))
+    try:
+        url = f"{running.url}/hooks/resend"
+        answers = [
+            httpx.post(url, content=body + more, headers=headers, trust_env=False, timeout=30).status_code for more in (b" ", b"", b"")
+        ]
+    finally:
+        running.stop()
+    assert answers == [401, 200, 200]
+    feedback.apply_pending(station)
+    assert [(one.reason, one.source) for one in suppressions.listed(station)] == [("complained", "resend")]
 
 
 def test_what_is_forged_stale_or_replayed_is_refused_and_not_kept(hooks: HookDoor) -> None:
