@@ -35,7 +35,8 @@ _ELEMENTS = frozenset(
 _ATTRIBUTES = frozenset(
     (  # noqa: SIM905
         "class style href src alt width height lang dir role id name content http-equiv charset rel type hreflang title datetime "
-        "start cellpadding cellspacing border align valign bgcolor property media data-premailer loading decoding sizes srcset fetchpriority "
+        "start cellpadding cellspacing border align valign bgcolor property media data-premailer loading decoding sizes "
+        "srcset fetchpriority "
     ).split()
 )
 
