@@ -89,6 +89,12 @@ class Searchable(Protocol):
         """
         ...
 
+    def mailed(self, campaign: str) -> Mapping[str, str]:
+        """Everybody whom the provider shows under a campaign's name (``Batch.campaign``), in whatever batch: address key
+        (``core.address.address_key``) to receipt. As above, what it does not show is no proof. Raises BriefingError.
+        """
+        ...
+
 
 class Forged(Exception):
     """A webhook call that the provider did not sign, or signed too long ago. The text holds nothing of the call."""

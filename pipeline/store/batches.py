@@ -54,6 +54,23 @@ def plan(connection: Connection, campaign_id: int, ids: Sequence[int], size: int
     return len(slices)
 
 
+def restore(connection: Connection, taken_at: datetime, now: datetime, provider: str, *, campaign_id: int | None = None) -> int:
+    """Puts what is open in doubt, of one campaign or of all, because the ledger is a backup; gives the number of batches.
+
+    ``intended_at`` becomes the earliest moment at which its mail can have left: its own call's, else that of the backup.
+    """
+    query = update(t).where(t.c.state.in_(batch_sources(BatchCause.RESTORE)))
+    if campaign_id is not None:
+        query = query.where(t.c.campaign_id == campaign_id)
+    return connection.execute(
+        query.values(
+            state=BatchState.IN_DOUBT, restored=True, lease_until=None, looks=0, not_before=now,
+            intended_at=func.coalesce(t.c.intended_at, taken_at), provider=func.coalesce(t.c.provider, provider),
+            detail="the database was restored from a backup: it may have been mailed since",
+        )
+    ).rowcount  # fmt: skip
+
+
 def _planned(
     campaign_id: int, no: int, members: Sequence[int], not_before: datetime, state: BatchState = BatchState.PLANNED
 ) -> dict[str, Any]:
@@ -134,7 +151,7 @@ def put_off(connection: Connection, claim: Claim, members: Sequence[int], until:
 
 def last_called(connection: Connection, campaign_id: int, limit: int) -> list[BatchState]:
     """The states of the batches that were called last, newest first."""
-    query = select(t.c.state).where(t.c.campaign_id == campaign_id, t.c.intended_at.is_not(None))
+    query = select(t.c.state).where(t.c.campaign_id == campaign_id, t.c.intended_at.is_not(None), ~t.c.restored)
     return [BatchState(state) for state in connection.execute(query.order_by(t.c.intended_at.desc()).limit(limit)).scalars()]
 
 
@@ -271,13 +288,17 @@ def troubled(connection: Connection, campaign_id: int, instance: str) -> list[Wa
     """Batches of a campaign that are in doubt, or waiting with a word from the provider."""
     live = (t.c.size - t.c.suppressed - t.c.refused - t.c.moved).label("live")
     said = (t.c.state == BatchState.PLANNED) & (t.c.detail != "")
-    query = select(t.c.no, t.c.state, t.c.generation, live, t.c.detail, t.c.not_before).where(
-        t.c.campaign_id == campaign_id, (t.c.state == BatchState.IN_DOUBT) | said
+    query = (
+        select(t.c.no, t.c.state, t.c.generation, live, t.c.detail, t.c.not_before, t.c.restored, campaign.c.earlier)
+        .join(campaign, campaign.c.id == t.c.campaign_id)
+        .where(t.c.campaign_id == campaign_id, (t.c.state == BatchState.IN_DOUBT) | said)
     )
     found = []
     for row in connection.execute(query.order_by(t.c.no)):
         key = BatchKey(campaign_id, row.no)
         name, state = provider_key(instance, key, row.generation), BatchState(row.state)
+        if row.restored and row.earlier:
+            name = f"{row.earlier.split()[-1]}-{row.no}-{row.generation}"
         found.append(Waiting(key=key, provider_key=name, state=state, readers=row.live, detail=row.detail, not_before=row.not_before))
     return found
 

@@ -26,6 +26,8 @@ class Doubt:
     intended_at: datetime
     body_digest: str
     looks: int
+    restored: bool = False
+    #: Called, if at all, in an earlier life of this database, under a name that ``earlier`` of its campaign begins.
 
     @property
     def claim(self) -> Claim:
@@ -50,6 +52,7 @@ def doubts(connection: Connection, now: datetime, *, campaign_id: int | None = N
                 intended_at=row.intended_at,
                 body_digest=row.body_digest or "",
                 looks=row.looks,
+                restored=row.restored,
             )
         )
     return found
@@ -94,7 +97,7 @@ def resolve(connection: Connection, key: BatchKey, cause: BatchCause, *, detail:
     if cause is BatchCause.ACCEPT:
         values |= {"state": BatchState.ACCEPTED, "accepted_at": now}
     elif cause is BatchCause.RESEND:
-        values |= {"state": BatchState.PLANNED, "generation": t.c.generation + 1, "not_before": now, "looks": 0}
+        values |= {"state": BatchState.PLANNED, "generation": t.c.generation + 1, "not_before": now, "looks": 0, "restored": False}
     else:
         values |= {"state": BatchState.CANCELLED}
     return connection.execute(update(t).where(at(key), t.c.state == BatchState.IN_DOUBT).values(**values)).rowcount == 1

@@ -164,7 +164,7 @@ def _events(store: SandboxStore, dice: Dice, now: Clock) -> Endpoint:
         domain, limit = request.path_params["domain"], min(max(int(wanted["limit"]), 1), EVENTS_PAGE)
         found, until = list[Mail](), now() - timedelta(seconds=dice.lag_s)
         if wanted["event"] in ("", "accepted"):  # nothing else ever happens here
-            filters = {"domain": domain, "message_id": wanted["message-id"], "recipient": wanted["recipient"]}
+            filters = {"domain": domain, "message_id": wanted["message-id"], "recipient": wanted["recipient"], "tag": wanted["tags"]}
             found += await run_in_threadpool(lambda: store.accepted(**filters, after=int(wanted["after"]), until=until, limit=limit))
         following = dict(wanted, after=str(found[-1].id if found else wanted["after"]))
         page = base64.urlsafe_b64encode(json.dumps(following).encode()).decode()
@@ -176,7 +176,7 @@ def _events(store: SandboxStore, dice: Dice, now: Clock) -> Endpoint:
 
 def _page_of(request: Request) -> dict[str, str] | None:
     """The filters of a first page from its query, of a further one from its token; None when either is nonsense."""
-    wanted = {name: request.query_params.get(name, "") for name in ("message-id", "recipient", "event")}
+    wanted = {name: request.query_params.get(name, "") for name in ("message-id", "recipient", "event", "tags")}
     wanted |= {"limit": request.query_params.get("limit", "100"), "after": "0"}
     try:
         if token := request.path_params.get("page"):
