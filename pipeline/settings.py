@@ -18,8 +18,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pipeline.errors import ConfigurationError
 
 PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
-    "sandbox": ("base_url", "domain", "api_key", "timeout", "class", "settles"),
-    "mailgun": ("base_url", "domain", "api_key", "timeout"),
+    "sandbox": ("base_url", "domain", "api_key", "signing_key", "timeout", "class", "settles"),
+    "mailgun": ("base_url", "domain", "api_key", "signing_key", "timeout"),
     "filebox": ("directory", "domain"),
     "resend": ("base_url", "api_key", "signing_key"),
     "ses": ("region", "base_url", "configuration_set", "topic_arn", "access_key_id", "secret_access_key"),
@@ -291,6 +291,13 @@ class ProviderChoice(_Model):
         return table
 
 
+class SoftBounces(_Model):
+    """When an address is suppressed whose mail is given up on again and again, though never refused for good."""
+
+    issues: Annotated[int, Field(ge=1)] = 5
+    within: Duration = timedelta(days=60)
+
+
 class NewsroomSettings(_Model):
     """``config/newsroom.toml``."""
 
@@ -302,6 +309,9 @@ class NewsroomSettings(_Model):
     staff: tuple[MailAddress, ...] = ()
     #: Who may get test mail.
     provider: ProviderChoice = ProviderChoice()
+    soft_bounces: SoftBounces = SoftBounces()
+    poll_events: bool = False
+    #: Ask the provider for its events every five minutes, where it can be asked.
     sending: Sending = Sending()
 
 

@@ -20,7 +20,7 @@ from pipeline.dispatch.base import Dispatcher
 from pipeline.dispatch.local import LocalDispatcher
 from pipeline.errors import BriefingError
 from pipeline.files import only_one
-from pipeline.flow import archive, campaigns, checkup, delivery, doubts
+from pipeline.flow import archive, campaigns, checkup, delivery, doubts, feedback
 from pipeline.flow.context import Sender
 from pipeline.store import batches
 from pipeline.store import campaigns as campaign_rows
@@ -34,7 +34,10 @@ TICK_S = 1
 """How often the database is asked what is due: the longest delay of an alarm that was lost."""
 
 SWEEP_S = 2
-"""How often abandoned leases and batches in doubt are looked for."""
+"""How often abandoned leases and batches in doubt are looked for, and events applied."""
+
+POLL_S = 300
+"""How often a provider is asked for its events, where the newsroom wishes it."""
 
 
 class Worker:
@@ -56,6 +59,13 @@ class Worker:
             self._scheduler.add_job(
                 self._sweep, IntervalTrigger(seconds=SWEEP_S), id="sweep", coalesce=True, max_instances=1, misfire_grace_time=None
             )
+            self._scheduler.add_job(
+                self._apply_events, IntervalTrigger(seconds=SWEEP_S), id="events", coalesce=True, max_instances=1, misfire_grace_time=None
+            )
+            if self._sender.settings.newsroom.poll_events:
+                self._scheduler.add_job(
+                    self._poll, IntervalTrigger(seconds=POLL_S), id="poll", coalesce=True, max_instances=1, misfire_grace_time=None
+                )
             self._scheduler.start()
             log.info("worker started: provider %s", self._sender.provider.name)
             try:
@@ -107,6 +117,13 @@ class Worker:
         self._guarded(lambda: delivery.sweep(self._sender), None)
         if self._guarded(lambda: doubts.reconcile(self._sender), doubts.Reconciled()).settled:
             self._dispatcher.wake()
+
+    def _apply_events(self) -> None:
+        self._guarded(lambda: feedback.apply_pending(self._sender), 0)
+
+    def _poll(self) -> None:
+        if kept := self._guarded(lambda: feedback.poll(self._sender), 0):
+            log.info("%d events from %s", kept, self._sender.provider.name)
 
     def _deliver(self, key: BatchKey) -> None:
         delivery.deliver(self._sender, key)

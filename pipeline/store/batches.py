@@ -6,12 +6,13 @@ before the first byte leaves; a batch found submitting after its lease is in dou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, insert, literal, select, update
 
 from pipeline.core.campaign import BATCH, BatchCause, BatchState, CampaignState, Impossible, batch_sources
 from pipeline.core.message import Refused
@@ -19,6 +20,9 @@ from pipeline.core.settlement import Settlement
 from pipeline.store.members import pack_members, unpack_members
 from pipeline.store.tables import batch as t
 from pipeline.store.tables import campaign, exception, receipt
+from pipeline.store.types import UTCDateTime
+
+_KEY = re.compile(r"([0-9a-f]{1,16})-([0-9]{1,15})-([0-9]{1,9})-[0-9]{1,9}")
 
 MAX_SPLITS = 64
 """How many batches a campaign may have beyond twice its plan."""
@@ -57,15 +61,17 @@ def plan(connection: Connection, campaign_id: int, ids: Sequence[int], size: int
 def restore(connection: Connection, taken_at: datetime, now: datetime, provider: str, *, campaign_id: int | None = None) -> int:
     """Puts what is open in doubt, of one campaign or of all, because the ledger is a backup; gives the number of batches.
 
-    ``intended_at`` becomes the earliest moment at which its mail can have left: its own call's, else that of the backup.
+    ``intended_at`` becomes the earliest moment at which its mail can have left: its own call's, else that of the backup; for readers
+    who were moved out of a batch in doubt, when that was.
     """
+    earliest = case((t.c.state == BatchState.IN_DOUBT, t.c.not_before), else_=literal(taken_at, UTCDateTime))
     query = update(t).where(t.c.state.in_(batch_sources(BatchCause.RESTORE)))
     if campaign_id is not None:
         query = query.where(t.c.campaign_id == campaign_id)
     return connection.execute(
         query.values(
             state=BatchState.IN_DOUBT, restored=True, lease_until=None, looks=0, not_before=now,
-            intended_at=func.coalesce(t.c.intended_at, taken_at), provider=func.coalesce(t.c.provider, provider),
+            intended_at=func.coalesce(t.c.intended_at, earliest), provider=func.coalesce(t.c.provider, provider),
             detail="the database was restored from a backup: it may have been mailed since",
         )
     ).rowcount  # fmt: skip
@@ -190,7 +196,7 @@ def record(connection: Connection, claim: Claim, settlement: Settlement, now: da
     if settlement.refused:
         connection.execute(insert(exception), [_refused(key, member, why, now) for member, why in settlement.refused])
     _move_out(connection, key, settlement.later, BatchState.PLANNED, now + timedelta(seconds=settlement.after_s), now)
-    _move_out(connection, key, settlement.unknown, BatchState.IN_DOUBT, now, now)
+    _move_out(connection, key, settlement.unknown, BatchState.IN_DOUBT, now, now, detail=settlement.detail)
     for half in settlement.halves:
         _move_out(connection, key, half, BatchState.PLANNED, now, now)
     return True
@@ -204,13 +210,13 @@ def _refused(key: BatchKey, member: int, why: Refused, now: datetime) -> dict[st
 
 
 def _move_out(
-    connection: Connection, key: BatchKey, members: Sequence[int], state: BatchState, not_before: datetime, now: datetime
+    connection: Connection, key: BatchKey, members: Sequence[int], state: BatchState, not_before: datetime, now: datetime, detail: str = ""
 ) -> None:
-    """Gives members whose fate differs a batch of their own."""
+    """Gives members whose fate differs a batch of their own, which was never called."""
     if not members:
         return
     newest = connection.execute(select(func.max(t.c.no)).where(t.c.campaign_id == key.campaign_id)).scalar_one()
-    connection.execute(insert(t), [_planned(key.campaign_id, newest + 1, members, not_before, state)])
+    connection.execute(insert(t), [_planned(key.campaign_id, newest + 1, members, not_before, state) | {"detail": detail}])
     rows = [
         {"campaign_id": key.campaign_id, "subscriber_id": one, "batch_no": key.no, "kind": "moved", "moved_to": newest + 1, "at": now}
         for one in members
@@ -271,7 +277,7 @@ class Waiting:
 
     key: BatchKey
     provider_key: str
-    #: By which it is found at the provider.
+    #: By which it is found at the provider; empty for a batch that was never called, such as one reader moved out of a call.
     state: BatchState
     readers: int
     detail: str
@@ -284,21 +290,28 @@ def provider_key(instance: str, key: BatchKey, generation: int) -> str:
     return f"{instance}-{key.campaign_id}-{key.no}-{generation}"
 
 
+def read_provider_key(text: str) -> tuple[str, BatchKey] | None:
+    """Whose batch a name at the provider is, and which one; None when it is no such name."""
+    found = _KEY.fullmatch(text)
+    return None if found is None else (found[1], BatchKey(int(found[2]), int(found[3])))
+
+
 def troubled(connection: Connection, campaign_id: int, instance: str) -> list[Waiting]:
     """Batches of a campaign that are in doubt, or waiting with a word from the provider."""
     live = (t.c.size - t.c.suppressed - t.c.refused - t.c.moved).label("live")
     said = (t.c.state == BatchState.PLANNED) & (t.c.detail != "")
     query = (
-        select(t.c.no, t.c.state, t.c.generation, live, t.c.detail, t.c.not_before, t.c.restored, campaign.c.earlier)
+        select(t.c.no, t.c.state, t.c.generation, live, t.c.detail, t.c.not_before, t.c.intended_at, t.c.restored, campaign.c.earlier)
         .join(campaign, campaign.c.id == t.c.campaign_id)
         .where(t.c.campaign_id == campaign_id, (t.c.state == BatchState.IN_DOUBT) | said)
     )
     found = []
     for row in connection.execute(query.order_by(t.c.no)):
         key = BatchKey(campaign_id, row.no)
-        name, state = provider_key(instance, key, row.generation), BatchState(row.state)
+        name = provider_key(instance, key, row.generation) if row.intended_at is not None else ""
         if row.restored and row.earlier:
             name = f"{row.earlier.split()[-1]}-{row.no}-{row.generation}"
+        state = BatchState(row.state)
         found.append(Waiting(key=key, provider_key=name, state=state, readers=row.live, detail=row.detail, not_before=row.not_before))
     return found
 
@@ -326,12 +339,42 @@ class Fate:
     provider: str | None = None
     receipt: str | None = None
     detail: str = ""
+    news: str = ""
+    #: What the provider last reported of it: a word of ``core.event.EventType``.
+    news_at: datetime | None = None
 
 
 _STATUS = {
     BatchState.PLANNED: "waiting", BatchState.CLAIMED: "waiting", BatchState.SUBMITTING: "waiting", BatchState.ACCEPTED: "sent",
     BatchState.PARTLY_ACCEPTED: "sent", BatchState.REFUSED: "rejected", BatchState.IN_DOUBT: "in_doubt", BatchState.CANCELLED: "expired",
 }  # fmt: skip
+
+
+def members_of(connection: Connection, key: BatchKey) -> frozenset[int]:
+    """Everyone who was planned into a batch; empty when there is none."""
+    blob = connection.execute(select(t.c.members).where(at(key))).scalar()
+    return frozenset(unpack_members(blob)) if blob is not None else frozenset()
+
+
+def by_receipt(connection: Connection, provider: str, receipts: Collection[str], since: datetime) -> dict[str, tuple[BatchKey, int]]:
+    """Whose messages these are, among those accepted since then one by one.
+
+    Reads every such receipt once: for the rare event without tags.
+    """
+    wanted, found = set(receipts), dict[str, tuple[BatchKey, int]]()
+    query = (
+        select(t.c.campaign_id, t.c.no, t.c.members, receipt.c.ids)
+        .join(receipt, (receipt.c.campaign_id == t.c.campaign_id) & (receipt.c.batch_no == t.c.no))
+        .where(t.c.provider == provider, t.c.accepted_at >= since)
+    )
+    for row in connection.execute(query):
+        lines = bytes(row.ids).decode().split("\n")
+        key = BatchKey(row.campaign_id, row.no)
+        # One line for many readers names none of them.
+        if wanted.isdisjoint(lines) or len(lines) != len(members := in_it(connection, key, row.members)):
+            continue
+        found |= {line: (key, member) for line, member in zip(lines, members, strict=True) if line in wanted}
+    return found
 
 
 def fate(connection: Connection, campaign_id: int, subscriber_id: int) -> Fate:

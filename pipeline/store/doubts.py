@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,6 +56,15 @@ def doubts(connection: Connection, now: datetime, *, campaign_id: int | None = N
                 restored=row.restored,
             )
         )
+    return found
+
+
+def in_doubt(connection: Connection, campaign_ids: Collection[int]) -> list[Claim]:
+    """All batches in doubt of those campaigns, also those that no look-up can settle."""
+    found = []
+    for row in connection.execute(select(t).where(t.c.state == BatchState.IN_DOUBT, t.c.campaign_id.in_(campaign_ids))):
+        key = BatchKey(row.campaign_id, row.no)
+        found.append(Claim(key=key, generation=row.generation, fence=row.fence, members=in_it(connection, key, row.members)))
     return found
 
 

@@ -197,6 +197,18 @@ class SandboxStore:
             rows = self._reader.execute(query, (*values, limit)).fetchall()
         return [_mail(row) for row in rows]
 
+    def after(self, mail_id: int, limit: int) -> Sequence[Mail]:
+        """Mails of any domain, without bodies, in the order they came, from the one after ``mail_id``."""
+        query = f"{_BRIEF} WHERE mails.id > ? ORDER BY mails.id LIMIT ?"
+        with self._read_lock:
+            rows = self._reader.execute(query, (mail_id, limit)).fetchall()
+        return [_mail(row) for row in rows]
+
+    def newest(self) -> int:
+        """The number of the newest mail; 0 when there is none."""
+        with self._read_lock:
+            return int(self._reader.execute("SELECT COALESCE(MAX(id), 0) FROM mails").fetchone()[0])
+
     def stats(self) -> Stats:
         """The counts over everything stored."""
         with self._read_lock:
