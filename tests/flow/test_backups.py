@@ -73,7 +73,12 @@ def settle(office: Office, rounds: int = 4) -> None:
 def closing() -> Iterator[Callable[[Office], Office]]:
     """Closes the senders that a test opened."""
     opened: list[Office] = []
-    yield lambda office: (opened.append(office), office)[1]
+
+    def keep(office: Office) -> Office:
+        opened.append(office)
+        return office
+
+    yield keep
     for one in opened:
         one.sender.close()
 
@@ -277,7 +282,7 @@ def test_a_backup_taken_while_a_sender_sends_is_one_moment(open_office: Open, cl
     id = office.launch(20_000)
     sending = threading.Thread(target=office.deliver_ready)
     sending.start()
-    taken = []
+    taken: list[Path] = []
     while sending.is_alive() and len(taken) < 8:
         taken.append(take(office, f"{len(taken)}.tar"))
     sending.join()
