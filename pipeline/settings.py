@@ -42,6 +42,12 @@ PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
 }
 """Which settings each provider knows; environment names are ``BRIEFING_<PROVIDER>_<SETTING>``."""
 
+AT_HOME = frozenset({"filebox", "sandbox"})
+"""Providers that deliver nothing: whoever sends with another means it."""
+
+NEWS_KEYS = {"mailgun": "signing_key", "sandbox": "signing_key", "resend": "signing_key", "ses": "topic_arn"}
+"""Which setting of a provider lets its webhooks in."""
+
 SECRETS = frozenset({"api_key", "signing_key", "access_key_id", "secret_access_key", "username", "password", "bounce_key", "dkim_key"})
 """Settings that are read from the environment (or a file it names with ``_FILE``) only, and shown masked."""
 

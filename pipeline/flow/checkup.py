@@ -19,7 +19,7 @@ from pipeline.files import is_held
 from pipeline.flow import campaigns, drafts
 from pipeline.flow.context import Sender, Station
 from pipeline.providers.base import Searchable
-from pipeline.providers.registry import AT_HOME, LISTENERS
+from pipeline.settings import AT_HOME, NEWS_KEYS
 from pipeline.store.engine import reading
 
 MIN_FREE_BYTES = 500 * 1024 * 1024
@@ -140,17 +140,11 @@ def _search(sender: Sender) -> list[Check]:
 def _news(sender: Sender) -> list[Check]:
     """A word, no fault: one can do without news, or ask for it."""
     name = sender.provider.name
-    if name not in LISTENERS or name in AT_HOME:
+    if name not in NEWS_KEYS or name in AT_HOME:
         return []
-    there = LISTENERS[name](sender.settings.newsroom.provider.table()) is not None
-    polled = sender.settings.newsroom.poll_events
-    said = (
-        "its key is set"
-        if there
-        else "no key is set, so its events are only asked for"
-        if polled
-        else "no key is set, so no bounce is heard of"
-    )
+    there = bool(sender.settings.newsroom.provider.table().get(NEWS_KEYS[name]))
+    without = "so its events are only asked for" if sender.settings.newsroom.poll_events else "so no bounce is heard of"
+    said = "its key is set" if there else f"no key is set, {without}"
     return [Check(name="webhooks", ok=True, said=said)]
 
 

@@ -112,10 +112,6 @@ PROVIDERS: dict[str, Callable[[Settings, Clock], Provider]] = {
 """Name -> maker. A maker raises ConfigurationError for a missing or unusable setting."""
 
 
-AT_HOME = frozenset({"filebox", "sandbox"})
-"""Providers that deliver nothing: whoever sends with another means it."""
-
-
 LISTENERS: dict[str, Callable[[Settings], Listening | None]] = {
     "mailgun": lambda settings: MailgunEvents(settings["signing_key"]) if settings.get("signing_key") else None,
     "sandbox": lambda settings: MailgunEvents(settings["signing_key"]) if settings.get("signing_key") else None,

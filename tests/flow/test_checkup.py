@@ -12,7 +12,9 @@ from sqlalchemy import Engine
 from pipeline.flow import campaigns, checkup
 from pipeline.flow.checkup import Check
 from pipeline.flow.context import Sender
+from pipeline.providers.registry import LISTENERS
 from pipeline.serving import start_app
+from pipeline.settings import NEWS_KEYS
 from pipeline.web.public import create_public
 from tests.flow.conftest import Office
 
@@ -60,6 +62,12 @@ def test_sample_names_are_a_fault_where_mail_would_leave(open_office: Open) -> N
 )  # fmt: skip
 def test_which_names_are_samples(name: str, sample: bool) -> None:
     assert bool(checkup._NOT_REAL.search(name)) is sample
+
+
+def test_every_provider_that_sends_news_has_a_key_for_it() -> None:
+    assert set(NEWS_KEYS) == set(LISTENERS)
+    for name in NEWS_KEYS:
+        assert LISTENERS[name]({}) is None
 
 
 def test_keys_that_others_can_change_or_that_lie_with_the_data(open_office: Open) -> None:
