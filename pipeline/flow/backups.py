@@ -29,7 +29,7 @@ from pipeline.clock import Clock
 from pipeline.errors import DatabaseFault, DiskFault, Refusal
 from pipeline.files import HINT, is_held, only_one
 from pipeline.settings import Settings
-from pipeline.store import batches, campaigns, copies, schema
+from pipeline.store import campaigns, copies, doubts, schema
 from pipeline.store.engine import open_engine, reading, transaction
 from pipeline.store.keyring import Keyring, open_keyring, read_keyring
 
@@ -165,7 +165,7 @@ def mark_restored(engine: Engine, taken_at: datetime, clock: Clock, *, provider:
     name = secrets.token_hex(4)
     with transaction(engine) as connection:
         held = campaigns.begin_life(connection, name=name, taken_at=taken_at, now=now)
-        doubtful = batches.restore(connection, taken_at, now, provider)
+        doubtful = doubts.restore(connection, taken_at, now, provider)
     return name, tuple(held), doubtful
 
 

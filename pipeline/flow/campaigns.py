@@ -140,7 +140,7 @@ def _launch(sender: Sender, one: Campaign, *, from_held: bool) -> bool:
         if taken_at is not None and names:
             # What a life before the restore may have mailed is asked for first, reader by reader.
             campaigns.set_values(connection, one.id, earlier=" ".join(names))
-            batches.restore(connection, taken_at, now, sender.provider.name, campaign_id=one.id)
+            doubts.restore(connection, taken_at, now, sender.provider.name, campaign_id=one.id)
         campaigns.set_values(connection, one.id, audience=len(ids))
     log.info("campaign %d (%s): sending to %d readers in %d batches", one.id, one.issue_id, len(ids), count)
     publish_pending(sender)

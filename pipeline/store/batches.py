@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from pipeline.core.campaign import BATCH, BatchCause, BatchState, CampaignState, Impossible, batch_sources
 from pipeline.core.message import Refused
@@ -20,7 +20,6 @@ from pipeline.core.settlement import Settlement
 from pipeline.store.members import pack_members, unpack_members
 from pipeline.store.tables import batch as t
 from pipeline.store.tables import campaign, exception, receipt
-from pipeline.store.types import UTCDateTime
 
 _KEY = re.compile(r"([0-9a-f]{1,16})-([0-9]{1,15})-([0-9]{1,9})-[0-9]{1,9}")
 
@@ -56,25 +55,6 @@ def plan(connection: Connection, campaign_id: int, ids: Sequence[int], size: int
     if slices:
         connection.execute(insert(t), [_planned(campaign_id, no, members, now) for no, members in enumerate(slices, 1)])
     return len(slices)
-
-
-def restore(connection: Connection, taken_at: datetime, now: datetime, provider: str, *, campaign_id: int | None = None) -> int:
-    """Puts what is open in doubt, of one campaign or of all, because the ledger is a backup; gives the number of batches.
-
-    ``intended_at`` becomes the earliest moment at which its mail can have left: its own call's, else that of the backup; for readers
-    who were moved out of a batch in doubt, when that was.
-    """
-    earliest = case((t.c.state == BatchState.IN_DOUBT, t.c.not_before), else_=literal(taken_at, UTCDateTime))
-    query = update(t).where(t.c.state.in_(batch_sources(BatchCause.RESTORE)))
-    if campaign_id is not None:
-        query = query.where(t.c.campaign_id == campaign_id)
-    return connection.execute(
-        query.values(
-            state=BatchState.IN_DOUBT, restored=True, lease_until=None, looks=0, not_before=now,
-            intended_at=func.coalesce(t.c.intended_at, earliest), provider=func.coalesce(t.c.provider, provider),
-            detail="the database was restored from a backup: it may have been mailed since",
-        )
-    ).rowcount  # fmt: skip
 
 
 def _planned(

@@ -186,7 +186,7 @@ def earlier_names(connection: Connection, issue_id: str) -> list[str]:
 
 def begin_life(connection: Connection, *, name: str, taken_at: datetime, now: datetime) -> list[int]:
     """Makes a restored database another one than it was: a new name, every campaign that is not final held, the old name kept
-    with each. Gives the campaigns that are held. The caller puts the open batches in doubt (``store.batches.restore``).
+    with each. Gives the campaigns that are held. The caller puts the open batches in doubt (``store.doubts.restore``).
 
     A campaign that was scheduled for a time still to come cannot have started: it is held, but nothing of it is in doubt.
     """
