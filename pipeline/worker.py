@@ -36,6 +36,9 @@ TICK_S = 1
 SWEEP_S = 2
 """How often abandoned leases and batches in doubt are looked for, and events applied."""
 
+STALE_S = 30
+"""After so long without a round that went well the worker is not ready: its database is away, or something hangs."""
+
 POLL_S = 300
 """How often a provider is asked for its events, where the newsroom wishes it."""
 
@@ -48,6 +51,7 @@ class Worker:
         self._dispatcher = dispatcher or LocalDispatcher[BatchKey]()
         self._stop = threading.Event()
         self._scheduler = BackgroundScheduler(timezone="UTC")
+        self._ticked: float | None = None
 
     def run(self) -> None:
         """Works until ``stop`` is called, then finishes what is in hand."""
@@ -101,8 +105,18 @@ class Worker:
                 self._dispatcher.wake()
             campaigns.close_finished(self._sender)
             self._set_alarms()
+            self._ticked = self._sender.monotonic()
 
         self._guarded(work, None)
+
+    def trouble(self) -> str:
+        """Why this worker is not ready, in a few words; nothing when it is."""
+        if self._stop.is_set():
+            return "the worker is stopping"
+        if self._ticked is None:
+            return "the worker has not begun"
+        idle = self._sender.monotonic() - self._ticked
+        return f"the worker's last round was {idle:.0f} s ago" if idle > STALE_S else ""
 
     def _set_alarms(self) -> None:
         """An alarm at the very instant of each coming send; the tick alone would be up to a second late."""

@@ -153,4 +153,12 @@ def run_worker(sender: Sender) -> None:
     one = Worker(sender)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: one.stop())
-    one.run()
+    with ExitStack() as stack:
+        if place := sender.settings.newsroom.metrics.place():
+            from pipeline.serving import start_app
+            from pipeline.web.vitals import create_vitals
+
+            running = start_app(create_vitals(sender, one.trouble), *place, name="metrics")
+            stack.callback(running.stop)
+            err.print(f"Metrics: {running.url}/metrics", markup=False)
+        one.run()

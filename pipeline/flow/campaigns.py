@@ -136,6 +136,11 @@ def _launch(sender: Sender, one: Campaign, *, from_held: bool) -> bool:
             log.warning("campaign %d (%s): held: nobody is subscribed", one.id, one.issue_id)
             return False
         count = batches.plan(connection, one.id, ids, limits.batch_size(sender), now)
+        taken_at, names = campaigns.restored_from(connection), campaigns.earlier_names(connection, one.issue_id)
+        if taken_at is not None and names:
+            # What a life before the restore may have mailed is asked for first, reader by reader.
+            campaigns.set_values(connection, one.id, earlier=" ".join(names))
+            doubts.restore(connection, taken_at, now, sender.provider.name, campaign_id=one.id)
         campaigns.set_values(connection, one.id, audience=len(ids))
     log.info("campaign %d (%s): sending to %d readers in %d batches", one.id, one.issue_id, len(ids), count)
     publish_pending(sender)

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from pipeline.clock import Clock, system_clock
 from pipeline.providers.base import Provider
+from pipeline.providers.call_times import CallTimes
 from pipeline.settings import Settings
 from pipeline.store.addresses import Vault
 
@@ -44,6 +45,7 @@ class Sender(Station):
     """A newsroom that can mail."""
 
     provider: Provider
+    call_times: CallTimes = field(default_factory=CallTimes)
 
     def close(self) -> None:
         """Lets go of the provider's connections and the database."""

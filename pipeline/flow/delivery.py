@@ -102,8 +102,11 @@ def _break_circuit(sender: Sender, campaign: Campaign, settlement: Settlement) -
 
 def submit(sender: Sender, claim: Claim, call: Call) -> Settlement:
     """Hands the call over. Raises BriefingError when certainly nothing was taken; a fault of ours is recorded as a doubt first."""
+    begun = sender.monotonic()
     try:
-        return settle(claim.members, sender.provider.submit(call))
+        outcomes = sender.provider.submit(call)
+        sender.call_times.add(sender.monotonic() - begun)
+        return settle(claim.members, outcomes)
     except BriefingError:
         raise
     except ValueError as error:

@@ -2,18 +2,22 @@
 
 Never a blind repeat. A provider that keeps our key gives its first answer again; one that can be searched is believed when
 it shows the batch, and when it does not, only from behind a mark that shows that its search has caught up.
+
+After a restore the ledger is older than reality: a reader of a batch that was open then may have been mailed in that batch, in
+a part of it, or under a later generation. So the provider is asked for the whole campaign by its old names, reader by reader.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import cast
 
 from sqlalchemy import Connection
 
+from pipeline.core.address import address_key
 from pipeline.core.campaign import BatchCause
 from pipeline.core.message import Accepted, Batch, TryLater, Unknown
 from pipeline.core.settlement import Settlement, settle
@@ -36,6 +40,12 @@ LOOK_AGAIN = timedelta(seconds=5)
 LOOKS_NEEDED = 2
 """Looks behind the watermark, one after another, that did not show the batch."""
 
+SEARCH_KEPT = timedelta(days=2)
+"""How far back a search is believed: Mailgun keeps events "at least 3 days" (Events, API reference), others longer."""
+
+_Mailed = dict[int, Mapping[str, str] | BriefingError]
+"""What the provider shows under the old names of a campaign, asked once a round."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciled:
@@ -55,13 +65,13 @@ def reconcile(sender: Sender, campaign_id: int | None = None) -> Reconciled:
     """
     with reading(sender.engine) as connection:
         found = rows.doubts(connection, sender.clock(), campaign_id=campaign_id)
-    counts = {"settled": 0, "waiting": 0, "held": 0}
+    counts, mailed = {"settled": 0, "waiting": 0, "held": 0}, _Mailed()
     for doubt in found:
-        counts[_settle(sender, doubt)] += 1
+        counts[_settle(sender, doubt, mailed)] += 1
     return Reconciled(**counts)
 
 
-def _settle(sender: Sender, doubt: Doubt) -> str:
+def _settle(sender: Sender, doubt: Doubt, mailed: _Mailed) -> str:
     """One batch; gives ``settled``, ``waiting`` or ``held``."""
     provider, now = sender.provider, sender.clock()
     if _settle_proven(sender, doubt.claim):
@@ -72,6 +82,8 @@ def _settle(sender: Sender, doubt: Doubt) -> str:
         campaign = campaigns.get(connection, doubt.key.campaign_id)
         assert campaign is not None
         batch = _batch_again(sender, campaign, doubt.claim)
+    if doubt.restored:
+        return _look_back(sender, campaign, doubt, batch, mailed)
     window = provider.capabilities.idempotency_window_s
     if window is not None and now - doubt.intended_at < timedelta(seconds=window) * 0.9 - delivery.CALL_LEASE:
         return _repeat(sender, campaign, doubt, batch)
@@ -120,11 +132,33 @@ def _repeat(sender: Sender, campaign: Campaign, doubt: Doubt, batch: Batch) -> s
     return "waiting"
 
 
-def _look(sender: Sender, doubt: Doubt, batch: Batch) -> str:
+def _look_back(sender: Sender, campaign: Campaign, doubt: Doubt, batch: Batch, mailed: _Mailed) -> str:
+    """A doubt that a restore made. A repeat under the old key proves nothing here: the readers may have been mailed under another."""
+    provider = cast(Searchable, sender.provider)
+    if not sender.provider.capabilities.lookup:
+        return _hold(sender, doubt, f"the database was restored, and {doubt.provider} cannot be asked what was mailed before")
+    if sender.clock() - doubt.intended_at > SEARCH_KEPT:
+        return _hold(sender, doubt, f"the database was restored, and {doubt.provider} may no longer show what was mailed before")
+
+    def find() -> Sequence[str | None]:
+        if campaign.id not in mailed:
+            try:
+                mailed[campaign.id] = {key: id for name in campaign.earlier for key, id in provider.mailed(name).items()}
+            except BriefingError as error:
+                mailed[campaign.id] = error
+        shown = mailed[campaign.id]
+        if isinstance(shown, BriefingError):
+            raise shown
+        return [shown.get(address_key(one.address)) for one in batch.recipients]
+
+    return _look(sender, doubt, batch, find)
+
+
+def _look(sender: Sender, doubt: Doubt, batch: Batch, find: Callable[[], Sequence[str | None]] | None = None) -> str:
     """Asks the provider's search. What it shows is a fact; what it does not show is believed late and twice."""
     provider = cast(Searchable, sender.provider)
     try:
-        found = _with_proof(sender, doubt, batch, provider.lookup(batch))
+        found = _with_proof(sender, doubt, batch, find() if find else provider.lookup(batch))
         absent = sum(receipt is None for receipt in found)
         if absent and not _caught_up(sender, provider, doubt):
             return _wait(sender, doubt, looks=0, detail=f"{absent} of {len(found)} not found at {doubt.provider} yet; looking again")
@@ -171,8 +205,12 @@ def _caught_up(sender: Sender, provider: Searchable, doubt: Doubt) -> bool:
 
 
 def _arrived_by(sender: Sender, doubt: Doubt) -> datetime:
-    """The latest moment at which a byte of the call could have left."""
-    return doubt.intended_at + timedelta(seconds=sender.provider.capabilities.call_limit_s)
+    """The latest moment at which a byte of the call could have left; a restore counts on the old worker's having stopped."""
+    begun = doubt.intended_at
+    if doubt.restored:
+        with reading(sender.engine) as connection:
+            begun = campaigns.instance_since(connection)
+    return begun + timedelta(seconds=sender.provider.capabilities.call_limit_s)
 
 
 def _wait(sender: Sender, doubt: Doubt, *, looks: int, detail: str) -> str:

@@ -91,6 +91,12 @@ class Searchable(Protocol):
         """
         ...
 
+    def mailed(self, campaign: str) -> Mapping[str, str]:
+        """Everybody whom the provider shows under a campaign's name (``Batch.campaign``), in whatever batch: address key
+        (``core.address.address_key``) to receipt. As above, what it does not show is no proof. Raises BriefingError.
+        """
+        ...
+
 
 NONCE_VALID = timedelta(hours=9)
 """For how long a signature that covers no body is accepted, and therefore remembered: longer than a provider goes on repeating a call."""

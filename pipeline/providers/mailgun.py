@@ -107,6 +107,21 @@ class Mailgun(Provider):
                 break
         return [message_id if address_key(one.address) in there else None for one in batch.recipients]
 
+    def mailed(self, campaign: str) -> Mapping[str, str]:
+        """Reads the ``accepted`` events of everything tagged with the campaign, to the last page."""
+        query = urlencode({"event": "accepted", "tags": campaign, "limit": 300})
+        path, there = f"/v3/{quote(self._domain)}/events?{query}", dict[str, str]()
+        while path:
+            items, path = self._page(path)
+            if not items:
+                break
+            for item in items:
+                message = item.get("message")
+                headers = message.get("headers") if isinstance(message, dict) else None
+                receipt = str(headers.get("message-id", "")) if isinstance(headers, dict) else ""
+                there[address_key(str(item.get("recipient", "")))] = receipt or campaign
+        return there
+
     def events_between(self, since: datetime, until: datetime) -> Iterator[Sequence[Event]]:
         """Reads the events of a time (GET /v3/{domain}/events), 300 a page. One that cannot be read is passed over."""
         wanted = {"begin": f"{since.timestamp():.6f}", "end": f"{until.timestamp():.6f}", "ascending": "yes", "limit": 300}

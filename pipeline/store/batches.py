@@ -137,7 +137,7 @@ def put_off(connection: Connection, claim: Claim, members: Sequence[int], until:
 
 def last_called(connection: Connection, campaign_id: int, limit: int) -> list[BatchState]:
     """The states of the batches that were called last, newest first."""
-    query = select(t.c.state).where(t.c.campaign_id == campaign_id, t.c.intended_at.is_not(None))
+    query = select(t.c.state).where(t.c.campaign_id == campaign_id, t.c.intended_at.is_not(None), ~t.c.restored)
     return [BatchState(state) for state in connection.execute(query.order_by(t.c.intended_at.desc()).limit(limit)).scalars()]
 
 
@@ -280,13 +280,17 @@ def troubled(connection: Connection, campaign_id: int, instance: str) -> list[Wa
     """Batches of a campaign that are in doubt, or waiting with a word from the provider."""
     live = (t.c.size - t.c.suppressed - t.c.refused - t.c.moved).label("live")
     said = (t.c.state == BatchState.PLANNED) & (t.c.detail != "")
-    query = select(t.c.no, t.c.state, t.c.generation, live, t.c.detail, t.c.not_before, t.c.intended_at).where(
-        t.c.campaign_id == campaign_id, (t.c.state == BatchState.IN_DOUBT) | said
+    query = (
+        select(t.c.no, t.c.state, t.c.generation, live, t.c.detail, t.c.not_before, t.c.intended_at, t.c.restored, campaign.c.earlier)
+        .join(campaign, campaign.c.id == t.c.campaign_id)
+        .where(t.c.campaign_id == campaign_id, (t.c.state == BatchState.IN_DOUBT) | said)
     )
     found = []
     for row in connection.execute(query.order_by(t.c.no)):
         key = BatchKey(campaign_id, row.no)
         name = provider_key(instance, key, row.generation) if row.intended_at is not None else ""
+        if row.restored and row.earlier:
+            name = f"{row.earlier.split()[-1]}-{row.no}-{row.generation}"
         state = BatchState(row.state)
         found.append(Waiting(key=key, provider_key=name, state=state, readers=row.live, detail=row.detail, not_before=row.not_before))
     return found

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )  # fmt: skip
 
@@ -56,6 +57,8 @@ instance = Table(
     Column("id", Integer, primary_key=True),
     Column("name", String(16), nullable=False),
     Column("since", UTCDateTime, nullable=False),
+    Column("restored_from", UTCDateTime),
+    #: When the backup was taken that this life began with; null for the first life.
     CheckConstraint("id = 1", name="one_row"),
 )
 
@@ -177,6 +180,8 @@ campaign = Table(
     Column("finished_at", UTCDateTime),
     Column("published_at", UTCDateTime),
     #: When the archive got the edition.
+    Column("earlier", Text, nullable=False, server_default=text("''")),
+    #: Names under which its mail may have left in earlier lives of the database, each ``<instance>-<campaign>``, with blanks between.
     CheckConstraint(_one_of("state", CampaignState), name="state"),
 )
 # One issue goes out once: a second campaign for it needs the first one cancelled.
@@ -221,6 +226,8 @@ batch = Table(
     Column("accepted_at", UTCDateTime),
     Column("detail", Text, nullable=False, server_default=text("''")),
     #: What the provider last said, without addresses.
+    Column("restored", Boolean, nullable=False, server_default=false()),
+    #: In doubt because of a restore: its readers may have been mailed under any name of ``campaign.earlier``, in any batch.
     PrimaryKeyConstraint("campaign_id", "no"),
     CheckConstraint(_one_of("state", BatchState), name="state"),
     CheckConstraint("suppressed + refused + moved <= size", name="sums"),

@@ -183,7 +183,7 @@ def _page_from(
     begin, end = float(wanted["begin"] or 0), float(wanted["end"] or "inf")
     last = int(wanted["after"])
     most = limit if kinds == {"accepted"} else max(limit // EVENTS_A_MAIL, 1)
-    filters = {"domain": domain, "message_id": wanted["message-id"], "recipient": wanted["recipient"]}
+    filters = {"domain": domain, "message_id": wanted["message-id"], "recipient": wanted["recipient"], "tag": wanted["tags"]}
     while mails := store.accepted(**filters, after=last, until=until, limit=most):
         last = mails[-1].id
         items = [event for mail in mails for event in events_of(mail) if happened(event, kinds, begin, end)]
@@ -192,7 +192,7 @@ def _page_from(
     return [], last
 
 
-_FILTERS = ("message-id", "recipient", "event", "begin", "end")
+_FILTERS = ("message-id", "recipient", "event", "tags", "begin", "end")
 
 
 def _page_of(request: Request) -> dict[str, str] | None:
