@@ -22,7 +22,8 @@ install: $(VENV)/.ready  ## Make .venv with the command briefing
 	@echo "The command is $(BIN)/briefing"
 
 test: $(DEV)/.ready lint types imports  ## Run every check and test, as CI does
-	@$(DEVBIN)/python -m pytest $(ARGS)
+	@$(DEVBIN)/python -m pytest -n auto -m "not alone" $(ARGS)
+	@$(DEVBIN)/python -m pytest -m alone $(ARGS)
 
 check: lint types imports  ## The checks that need no running
 

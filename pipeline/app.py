@@ -8,7 +8,8 @@ from pathlib import Path
 from pipeline import configuration
 from pipeline.clock import Clock, system_clock
 from pipeline.flow.context import Desk, Sender, Station
-from pipeline.providers.registry import make_provider
+from pipeline.providers.base import Listening
+from pipeline.providers.registry import LISTENERS, make_provider
 from pipeline.render.environment import open_templates
 from pipeline.settings import Settings
 from pipeline.store import schema
@@ -58,3 +59,10 @@ def open_sender(settings: Settings, clock: Clock = system_clock) -> Sender:
         settings=settings, environment=station.environment, clock=clock, engine=station.engine, vault=station.vault,
         leave_key=station.leave_key, provider=provider,
     )  # fmt: skip
+
+
+def open_listeners(settings: Settings) -> dict[str, Listening]:
+    """What reads webhooks, by provider: every one whose signing key is set, also one that sends no more."""
+    tables = settings.newsroom.provider.model_dump(exclude={"name"})
+    made = {name: maker(tables.get(name, {})) for name, maker in LISTENERS.items()}
+    return {name: one for name, one in made.items() if one is not None}

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -52,12 +54,14 @@ def serve_app(
     http: type[asyncio.Protocol] | None = None,
     ready: Callable[[str], None] = lambda url: None,
 ) -> None:
-    """Serves in this thread until it is interrupted (Ctrl+C returns; SIGTERM ends the process after a graceful stop).
+    """Serves in this thread until it is interrupted (Ctrl+C returns; SIGTERM raises SystemExit(0) after a graceful stop).
 
     ``ready`` is told the URL once the port is taken. Raises UsageError when it cannot be taken.
     """
     with contextlib.closing(listen(host, port, next_free=next_free, name=name)) as listener:
         ready(url_of(host, listener))
+        # What uvicorn raises once more is what stood here before it: without this a stop that went well would not exit 0.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn stops gracefully, then raises the signal once more
             _Server(app, http).run([listener])
 

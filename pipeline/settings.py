@@ -18,8 +18,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pipeline.errors import ConfigurationError
 
 PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
-    "sandbox": ("base_url", "domain", "api_key", "timeout", "class", "settles"),
-    "mailgun": ("base_url", "domain", "api_key", "timeout"),
+    "sandbox": ("base_url", "domain", "api_key", "signing_key", "timeout", "class", "settles"),
+    "mailgun": ("base_url", "domain", "api_key", "signing_key", "timeout"),
     "filebox": ("directory", "domain"),
     "resend": ("base_url", "api_key", "signing_key"),
     "ses": ("region", "base_url", "configuration_set", "topic_arn", "access_key_id", "secret_access_key"),
@@ -41,6 +41,12 @@ PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
     ),
 }
 """Which settings each provider knows; environment names are ``BRIEFING_<PROVIDER>_<SETTING>``."""
+
+AT_HOME = frozenset({"filebox", "sandbox"})
+"""Providers that deliver nothing: whoever sends with another means it."""
+
+NEWS_KEYS = {"mailgun": "signing_key", "sandbox": "signing_key", "resend": "signing_key", "ses": "topic_arn"}
+"""Which setting of a provider lets its webhooks in."""
 
 SECRETS = frozenset({"api_key", "signing_key", "access_key_id", "secret_access_key", "username", "password", "bounce_key", "dkim_key"})
 """Settings that are read from the environment (or a file it names with ``_FILE``) only, and shown masked."""
@@ -78,6 +84,13 @@ def _base_url(value: str) -> str:
     if not re.fullmatch(r"https://[^\s/?#]+(/[^\s?#]*)?|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/[^\s?#]*)?", value):
         raise ValueError(f"{value!r} must be an https:// address (http:// only for this machine), without ? or #")
     return value.rstrip("/")
+
+
+def _place(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not re.fullmatch(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]", host) or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError(f"{value!r} must be an address and a port; write for instance 127.0.0.1:9108")
+    return value
 
 
 def _mirror(value: str) -> str:
@@ -291,6 +304,24 @@ class ProviderChoice(_Model):
         return table
 
 
+class SoftBounces(_Model):
+    """When an address is suppressed whose mail is given up on again and again, though never refused for good."""
+
+    issues: Annotated[int, Field(ge=1)] = 5
+    within: Duration = timedelta(days=60)
+
+
+class Metrics(_Model):
+    """``[metrics]``: where the worker tells machines that watch how it is."""
+
+    listen: Annotated[str, AfterValidator(_place)] | None = None
+
+    def place(self) -> tuple[str, int] | None:
+        """Address and port, or None: nowhere."""
+        host, _, port = (self.listen or "").rpartition(":")
+        return (host.strip("[]"), int(port)) if host else None
+
+
 class NewsroomSettings(_Model):
     """``config/newsroom.toml``."""
 
@@ -302,7 +333,11 @@ class NewsroomSettings(_Model):
     staff: tuple[MailAddress, ...] = ()
     #: Who may get test mail.
     provider: ProviderChoice = ProviderChoice()
+    soft_bounces: SoftBounces = SoftBounces()
+    poll_events: bool = False
+    #: Ask the provider for its events every five minutes, where it can be asked.
     sending: Sending = Sending()
+    metrics: Metrics = Metrics()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from pipeline.dispatch.base import Dispatcher
 from pipeline.dispatch.local import LocalDispatcher
 from pipeline.errors import BriefingError
 from pipeline.files import only_one
-from pipeline.flow import archive, campaigns, checkup, delivery, doubts
+from pipeline.flow import archive, campaigns, checkup, delivery, doubts, feedback
 from pipeline.flow.context import Sender
 from pipeline.store import batches
 from pipeline.store import campaigns as campaign_rows
@@ -34,7 +34,13 @@ TICK_S = 1
 """How often the database is asked what is due: the longest delay of an alarm that was lost."""
 
 SWEEP_S = 2
-"""How often abandoned leases and batches in doubt are looked for."""
+"""How often abandoned leases and batches in doubt are looked for, and events applied."""
+
+STALE_S = 30
+"""After so long without a round that went well the worker is not ready: its database is away, or something hangs."""
+
+POLL_S = 300
+"""How often a provider is asked for its events, where the newsroom wishes it."""
 
 
 class Worker:
@@ -45,6 +51,7 @@ class Worker:
         self._dispatcher = dispatcher or LocalDispatcher[BatchKey]()
         self._stop = threading.Event()
         self._scheduler = BackgroundScheduler(timezone="UTC")
+        self._ticked: float | None = None
 
     def run(self) -> None:
         """Works until ``stop`` is called, then finishes what is in hand."""
@@ -56,6 +63,13 @@ class Worker:
             self._scheduler.add_job(
                 self._sweep, IntervalTrigger(seconds=SWEEP_S), id="sweep", coalesce=True, max_instances=1, misfire_grace_time=None
             )
+            self._scheduler.add_job(
+                self._apply_events, IntervalTrigger(seconds=SWEEP_S), id="events", coalesce=True, max_instances=1, misfire_grace_time=None
+            )
+            if self._sender.settings.newsroom.poll_events:
+                self._scheduler.add_job(
+                    self._poll, IntervalTrigger(seconds=POLL_S), id="poll", coalesce=True, max_instances=1, misfire_grace_time=None
+                )
             self._scheduler.start()
             log.info("worker started: provider %s", self._sender.provider.name)
             try:
@@ -93,8 +107,18 @@ class Worker:
                 self._dispatcher.wake()
             campaigns.close_finished(self._sender)
             self._set_alarms()
+            self._ticked = self._sender.monotonic()
 
         self._guarded(work, None)
+
+    def trouble(self) -> str:
+        """Why this worker is not ready, in a few words; nothing when it is."""
+        if self._stop.is_set():
+            return "the worker is stopping"
+        if self._ticked is None:
+            return "the worker has not begun"
+        idle = self._sender.monotonic() - self._ticked
+        return f"the worker's last round was {idle:.0f} s ago" if idle > STALE_S else ""
 
     def _set_alarms(self) -> None:
         """An alarm at the very instant of each coming send; the tick alone would be up to a second late."""
@@ -109,6 +133,13 @@ class Worker:
         self._guarded(lambda: delivery.sweep(self._sender), None)
         if self._guarded(lambda: doubts.reconcile(self._sender), doubts.Reconciled()).settled:
             self._dispatcher.wake()
+
+    def _apply_events(self) -> None:
+        self._guarded(lambda: feedback.apply_pending(self._sender), 0)
+
+    def _poll(self) -> None:
+        if kept := self._guarded(lambda: feedback.poll(self._sender), 0):
+            log.info("%d events from %s", kept, self._sender.provider.name)
 
     def _guarded(self, work: Callable[[], T], otherwise: T) -> T:
         """The worker outlives a fault of the database or the disk: it says so and tries again at the next tick."""

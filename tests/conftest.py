@@ -21,10 +21,16 @@ SHARED = Path(os.environ.get("BRIEFING_SHARED", REPOSITORY.parent / "shared"))
 """Material that is not ours: tests that need it are skipped, visibly, where it is absent."""
 
 
+ALONE = ("journeys", "web", "doors/test_bench.py", "copydesk/test_growth.py")
+"""Tests that look at the clock, or fill the machine by themselves: they do not run beside others (``make test``)."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Nothing in the suite may speak to another machine."""
+    """Nothing in the suite may speak to another machine; some of it wants this one to itself."""
     for item in items:
         item.add_marker(pytest.mark.allow_hosts(["127.0.0.1", "localhost", "::1"]))
+        if str(item.path.relative_to(REPOSITORY / "tests")).startswith(ALONE):
+            item.add_marker(pytest.mark.alone)
 
 
 class SetClock:

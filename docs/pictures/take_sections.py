@@ -19,6 +19,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from take_screenshots import CHROMIUM, FLAGS  # noqa: E402
 
+from pipeline.render.pictures import make_renditions
 from pipeline.web.preview.marks import find_marks, marked  # noqa: E402
 from tests.docs.sections_page import DIGEST, PAGE, Rendered, read_page, rendered  # noqa: E402
 
@@ -87,7 +88,11 @@ def _open(browser: Browser, made: Rendered, width: int, scheme: str, *, web: boo
     """The mail (or the page) with its pictures from memory; the mail has its blocks marked by line, as in the preview."""
     assert made.draft.issue is not None
     html = made.edition.web if web else marked(made.edition.html, find_marks(made.edition.html, made.draft.issue))
-    files = {one.name: one for one in made.pictures}
+    files = {one.name: (one.data, one.media_type) for one in made.pictures}
+    if web:
+        for name, picture in made.draft.pictures.items():
+            wanted = {one.name for one in picture.renditions}
+            files |= {one.name: (data, one.media_type) for one, data in make_renditions(made.draft.sources[name], picture, wanted)}
     address = "http://127.0.0.1:9/eurasia-briefing/issue/"
 
     def answer(route: Route) -> None:
@@ -95,7 +100,7 @@ def _open(browser: Browser, made: Rendered, width: int, scheme: str, *, web: boo
         if route.request.url == address:
             route.fulfill(body=html, content_type="text/html; charset=utf-8")
         elif name in files:
-            route.fulfill(body=files[name].data, content_type=files[name].media_type)
+            route.fulfill(body=files[name][0], content_type=files[name][1])
         elif name.endswith(".css"):
             route.fulfill(body=made.css, content_type="text/css")
         else:
@@ -104,6 +109,8 @@ def _open(browser: Browser, made: Rendered, width: int, scheme: str, *, web: boo
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light", device_scale_factor=1)
     page.route("**/*", answer)
     page.goto(address)
+    # Pictures below the fold wait for somebody who scrolls.
+    page.evaluate("document.querySelectorAll('img[loading=lazy]').forEach(image => { image.loading = 'eager' })")
     page.wait_for_function("Array.from(document.images).every(image => image.complete && image.naturalWidth > 0)")
     return page
 

@@ -156,11 +156,11 @@ def status(
     if watch and found:
         found = [_watch(station, found[0].campaign.id, quiet=as_json)]
     if as_json:
-        documents = [_status_json(one) for one in found]
+        documents = [_status_json(station, one) for one in found]
         print_json(documents[0] if campaign is not None else {"campaigns": documents, "next": _slots_json(station)})
         return
     for one in found:
-        _print_status(one)
+        _print_status(station, one)
     if campaign is None:
         if not found:
             out.print("No campaign yet.")
@@ -178,20 +178,25 @@ def _slots_json(station: Station) -> dict[str, object]:
     return {id: slot.first if slot else None for id, slot in slots.items()}
 
 
-def _status_json(one: Status) -> dict[str, object]:
+REPORTED = ("delivered", "deferred", "bounced", "complained", "unsubscribed", "rejected", "failed")
+"""Kinds of events that ``status`` counts, beside the seven counts of the ledger."""
+
+
+def _status_json(station: Station, one: Status) -> dict[str, object]:
     there, tally = one.campaign, one.tally
+    news = campaigns.news(station, there.id)
     return {
         "campaign": there.id, "issue": there.issue_id, "state": there.state, "reason": there.reason, "due_at": there.due_at,
         "started_at": there.started_at, "finished_at": there.finished_at, "audience": there.audience, "waiting": tally.waiting,
         "submitting": tally.submitting, "sent": tally.sent, "refused": tally.refused, "suppressed": tally.suppressed,
-        "in_doubt": tally.in_doubt, "expired": tally.expired,
+        "in_doubt": tally.in_doubt, "expired": tally.expired, "reported": {name: news.get(name, 0) for name in REPORTED},
         "batches": [
             {"batch": str(b.key), "key": b.provider_key, "state": b.state, "readers": b.readers, "detail": b.detail} for b in one.troubled
         ],
     }  # fmt: skip
 
 
-def _print_status(one: Status) -> None:
+def _print_status(station: Station, one: Status) -> None:
     there, tally = one.campaign, one.tally
     out.print(f"Campaign {there.id}  {there.issue_id}  [bold]{there.state}[/]" + (f"  ({escape(there.reason)})" if there.reason else ""))
     if there.audience is None:
@@ -200,8 +205,13 @@ def _print_status(one: Status) -> None:
     names = ("sent", "waiting", "submitting", "refused", "suppressed", "in_doubt", "expired")
     parts = [f"{name.replace('_', ' ')} {getattr(tally, name)}" for name in names if getattr(tally, name) or name == "sent"]
     out.print(f"  {' + '.join(parts)} = {tally.total} of {there.audience} readers", markup=False)
+    news = campaigns.news(station, there.id)
+    if reported := [f"{name} {news[name]}" for name in REPORTED if news.get(name)]:
+        out.print(f"  reported by the provider so far: {', '.join(reported)}", markup=False)
     for batch in one.troubled[:MAX_DETAILS]:
-        when = f", key {batch.provider_key}" if batch.state is BatchState.IN_DOUBT else f", again at {batch.not_before:%H:%M:%S} UTC"
+        when = f", again at {batch.not_before:%H:%M:%S} UTC"
+        if batch.state is BatchState.IN_DOUBT:
+            when = f", key {batch.provider_key}" if batch.provider_key else ", parted from the batch it was called with"
         out.print(f"  batch {batch.key}: {batch.state.replace('_', ' ')}, {batch.readers} readers: {batch.detail}{when}", markup=False)
     if len(one.troubled) > MAX_DETAILS:
         out.print(f"  and {len(one.troubled) - MAX_DETAILS} batches more")
@@ -295,9 +305,9 @@ def resolve(
 def _answer(station: Station, id: int, as_json: bool) -> None:
     one = campaigns.status(station, id)
     if as_json:
-        print_json(_status_json(one))
+        print_json(_status_json(station, one))
     else:
-        _print_status(one)
+        _print_status(station, one)
 
 
 def _local(instant: datetime, zone: str) -> str:

@@ -53,9 +53,13 @@ def show(context: typer.Context, as_json: Json = False) -> None:
     out.print(f"authors: {', '.join(sorted(settings.authors)) or 'none'}", markup=False)
 
 
-def doctor(context: typer.Context, as_json: Json = False) -> None:
+def doctor(
+    context: typer.Context,
+    network: Annotated[bool, typer.Option("--network", help="Also ask whether readers reach the public site at base_url.")] = False,
+    as_json: Json = False,
+) -> None:
     """Check that everything a send needs is there: configuration, database, keys, provider, disk, a running worker."""
-    findings = checkup.examine(door(context).sender)
+    findings = checkup.examine(door(context).sender, network=network)
     if as_json:
         print_json({"ok": all(one.ok for one in findings), "checks": [{"check": o.name, "ok": o.ok, "said": o.said} for o in findings]})
     else:

@@ -30,6 +30,7 @@ def register(cli: typer.Typer) -> None:
     readers.command("stats")(stats)
     cli.add_typer(readers, name="readers")
     suppressions = typer.Typer(help="Addresses that must not be mailed.", no_args_is_help=True)
+    suppressions.command("list")(list_)
     suppressions.command("add")(suppress)
     suppressions.command("remove")(unsuppress)
     cli.add_typer(suppressions, name="suppressions")
@@ -89,7 +90,10 @@ def find(
         print_json({
             "subscriptions": [{"newsletter": name, "state": state, "since": since} for name, state, since in found.subscriptions],
             "issues": [{"issue": issue, "campaign": id, "status": fate.status, "at": fate.at, "provider": fate.provider,
-                        "receipt": fate.receipt, "detail": fate.detail} for issue, id, fate in found.issues],
+                        "receipt": fate.receipt, "detail": fate.detail, "news": fate.news, "news_at": fate.news_at}
+                       for issue, id, fate in found.issues],
+            "suppressions": [{"newsletter": newsletter, "reason": reason, "source": source, "since": since}
+                             for newsletter, reason, source, since in found.suppressions],
         })  # fmt: skip
         return
     for name, state, since in found.subscriptions:
@@ -97,7 +101,12 @@ def find(
     for issue, id, fate in found.issues:
         when = f" at {fate.at:%Y-%m-%d %H:%M:%S} UTC" if fate.at else ""
         by = f" by {fate.provider} under {fate.receipt}" if fate.receipt else ""
-        out.print(f"  {issue} (campaign {id}): {fate.status}{when}{by}" + (f"; {fate.detail}" if fate.detail else ""), markup=False)
+        news = f"; {fate.news} at {fate.news_at:%Y-%m-%d %H:%M:%S} UTC" if fate.news_at else ""
+        out.print(f"  {issue} (campaign {id}): {fate.status}{when}{by}{news}" + (f"; {fate.detail}" if fate.detail else ""), markup=False)
+    for where, reason, source, since in found.suppressions:
+        by = f", by {source}" if source else ""
+        out.print(f"suppressed for {'all newsletters' if where == '*' else where}: {reason.replace('_', ' ')}{by}, since {since:%Y-%m-%d}",
+                  markup=False)  # fmt: skip
 
 
 def stats(context: typer.Context, as_json: Json = False) -> None:
@@ -108,6 +117,22 @@ def stats(context: typer.Context, as_json: Json = False) -> None:
         return
     for newsletter, states in counts.items():
         out.print(f"{newsletter}: " + (", ".join(f"{n} {state}" for state, n in sorted(states.items())) or "no readers yet"), markup=False)
+
+
+def list_(context: typer.Context, as_json: Json = False) -> None:
+    """Count suppressed addresses by newsletter, reason and source; none is listed."""
+    found = bars.listed(door(context).station())
+    if as_json:
+        print_json([{"newsletter": one.newsletter, "reason": one.reason, "source": one.source, "addresses": one.addresses,
+                     "newest": one.newest} for one in found])  # fmt: skip
+        return
+    if not found:
+        out.print("No address is suppressed.")
+    for one in found:
+        where = "all newsletters" if one.newsletter == "*" else one.newsletter
+        by = f", by {one.source}" if one.source else ""
+        reason = one.reason.replace("_", " ")
+        out.print(f"{where}: {one.addresses} {reason}{by}, the newest on {one.newest:%Y-%m-%d}", markup=False)
 
 
 def suppress(

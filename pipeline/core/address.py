@@ -12,6 +12,9 @@ MAX_OCTETS = 254
 
 _PLAIN = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
 
+_LOOKS_LIKE_ONE = re.compile(r"[^\s'\"<>(),;:\[\]{}]+@[^\s'\"<>(),;:\[\]{}]+")
+_LONGEST_DETAIL = 300
+
 
 class AddressRefused(ValueError):
     """An address that cannot be mailed; the text says why without repeating the address."""
@@ -41,6 +44,11 @@ def parse_address(text: str) -> str:
     except EmailNotValidError as error:
         raise AddressRefused(_without_address(str(error), text)) from None
     return f"{valid.local_part}@{valid.ascii_domain}"
+
+
+def without_addresses(text: str) -> str:
+    """The text on one line, shortened, with every mail address replaced: it goes to logs, rows and screens."""
+    return " ".join(_LOOKS_LIKE_ONE.sub("[address]", text).split())[:_LONGEST_DETAIL] or "nothing"
 
 
 def address_key(address: str) -> str:

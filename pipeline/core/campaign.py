@@ -120,6 +120,8 @@ class BatchCause(StrEnum):
     #: A person's word (or proof) that nobody in the batch was mailed: send it.
     DROP = "drop"
     #: A person's word that the doubt is to end without another mail.
+    RESTORE = "restore"
+    #: The ledger is a backup, older than reality: what was open then may have left since.
 
 
 _B, _D = BatchState, BatchCause
@@ -141,6 +143,7 @@ BATCH: dict[tuple[BatchState, BatchCause], BatchState | Impossible] = {
     (_B.PLANNED, _D.REPEAT): _NOT_DOUBT,
     (_B.PLANNED, _D.RESEND): Impossible("it is going to be sent anyway"),
     (_B.PLANNED, _D.DROP): _NOT_DOUBT,
+    (_B.PLANNED, _D.RESTORE): _B.IN_DOUBT,
     (_B.CLAIMED, _D.CLAIM): Impossible("another worker holds it"),
     (_B.CLAIMED, _D.RELEASE): _B.PLANNED,
     (_B.CLAIMED, _D.INTEND): _B.SUBMITTING,
@@ -154,6 +157,7 @@ BATCH: dict[tuple[BatchState, BatchCause], BatchState | Impossible] = {
     (_B.CLAIMED, _D.REPEAT): _NOT_DOUBT,
     (_B.CLAIMED, _D.RESEND): Impossible("it is going to be sent anyway"),
     (_B.CLAIMED, _D.DROP): _NOT_DOUBT,
+    (_B.CLAIMED, _D.RESTORE): _B.IN_DOUBT,
     (_B.SUBMITTING, _D.CLAIM): _AWAY,
     (_B.SUBMITTING, _D.RELEASE): _AWAY,
     (_B.SUBMITTING, _D.INTEND): Impossible("the intent is already recorded"),
@@ -166,6 +170,7 @@ BATCH: dict[tuple[BatchState, BatchCause], BatchState | Impossible] = {
     (_B.SUBMITTING, _D.REPEAT): _AWAY,
     (_B.SUBMITTING, _D.RESEND): _AWAY,
     (_B.SUBMITTING, _D.DROP): _AWAY,
+    (_B.SUBMITTING, _D.RESTORE): _B.IN_DOUBT,
     (_B.ACCEPTED, _D.CLAIM): _SETTLED,
     (_B.ACCEPTED, _D.RELEASE): _SETTLED,
     (_B.ACCEPTED, _D.INTEND): _SETTLED,
@@ -178,6 +183,7 @@ BATCH: dict[tuple[BatchState, BatchCause], BatchState | Impossible] = {
     (_B.ACCEPTED, _D.REPEAT): _SETTLED,
     (_B.ACCEPTED, _D.RESEND): _SETTLED,
     (_B.ACCEPTED, _D.DROP): _SETTLED,
+    (_B.ACCEPTED, _D.RESTORE): _SETTLED,
     (_B.PARTLY_ACCEPTED, _D.CLAIM): _SETTLED,
     (_B.PARTLY_ACCEPTED, _D.RELEASE): _SETTLED,
     (_B.PARTLY_ACCEPTED, _D.INTEND): _SETTLED,
@@ -190,6 +196,7 @@ BATCH: dict[tuple[BatchState, BatchCause], BatchState | Impossible] = {
     (_B.PARTLY_ACCEPTED, _D.REPEAT): _SETTLED,
     (_B.PARTLY_ACCEPTED, _D.RESEND): _SETTLED,
     (_B.PARTLY_ACCEPTED, _D.DROP): _SETTLED,
+    (_B.PARTLY_ACCEPTED, _D.RESTORE): _SETTLED,
     (_B.REFUSED, _D.CLAIM): _SETTLED,
     (_B.REFUSED, _D.RELEASE): _SETTLED,
     (_B.REFUSED, _D.INTEND): _SETTLED,
@@ -202,6 +209,7 @@ BATCH: dict[tuple[BatchState, BatchCause], BatchState | Impossible] = {
     (_B.REFUSED, _D.REPEAT): _SETTLED,
     (_B.REFUSED, _D.RESEND): _SETTLED,
     (_B.REFUSED, _D.DROP): _SETTLED,
+    (_B.REFUSED, _D.RESTORE): _SETTLED,
     (_B.IN_DOUBT, _D.CLAIM): Impossible("it may have been mailed; settle the doubt first"),
     (_B.IN_DOUBT, _D.RELEASE): Impossible("it may have been mailed; settle the doubt first"),
     (_B.IN_DOUBT, _D.INTEND): Impossible("it may have been mailed; settle the doubt first"),
@@ -214,6 +222,7 @@ BATCH: dict[tuple[BatchState, BatchCause], BatchState | Impossible] = {
     # Cancelling a campaign does not make a doubt go away.
     (_B.IN_DOUBT, _D.CANCEL): Impossible("it may have been mailed; settle the doubt first"),
     (_B.IN_DOUBT, _D.DROP): _B.CANCELLED,
+    (_B.IN_DOUBT, _D.RESTORE): _B.IN_DOUBT,
     (_B.IN_DOUBT, _D.REPEAT): _B.SUBMITTING,
     (_B.IN_DOUBT, _D.RESEND): _B.PLANNED,
     (_B.CANCELLED, _D.CLAIM): _SETTLED,
@@ -228,6 +237,7 @@ BATCH: dict[tuple[BatchState, BatchCause], BatchState | Impossible] = {
     (_B.CANCELLED, _D.REPEAT): _SETTLED,
     (_B.CANCELLED, _D.RESEND): _SETTLED,
     (_B.CANCELLED, _D.DROP): _SETTLED,
+    (_B.CANCELLED, _D.RESTORE): _SETTLED,
 }
 
 OPEN = (BatchState.PLANNED, BatchState.CLAIMED, BatchState.SUBMITTING, BatchState.IN_DOUBT)

@@ -45,6 +45,8 @@ class Event:
     #: Of a deferral: the provider has given up on this message.
     detail: str = ""
     #: For people; holds no address.
+    nonce: str = ""
+    #: What the provider signed once and for this call alone, where it signs no body: other news under it is forged.
 
     def __repr__(self) -> str:  # addresses stay out of logs and tracebacks
         return f"Event({self.type}, id={self.id!r}, batch={self.batch_key!r}, subscriber_id={self.subscriber_id})"

@@ -14,7 +14,8 @@ from pipeline.core.schedule import Lateness, WallTime, judge_lateness
 from pipeline.errors import BriefingError, DatabaseFault, Refusal, UsageError
 from pipeline.flow import archive, drafts, editions, limits
 from pipeline.flow.context import Sender, Station
-from pipeline.store import batches, campaigns, doubts, readers
+from pipeline.flow.doubts import set_apart, settle_proven
+from pipeline.store import batches, campaigns, doubts, events, readers
 from pipeline.store import editions as edition_rows
 from pipeline.store.batches import BatchKey, Waiting
 from pipeline.store.campaigns import AlreadyScheduled, Campaign
@@ -135,6 +136,11 @@ def _launch(sender: Sender, one: Campaign, *, from_held: bool) -> bool:
             campaigns.move(connection, one.id, CampaignCause.HOLD, CampaignState.HELD, reason="nobody is subscribed to this newsletter")
             log.warning("campaign %d (%s): held: nobody is subscribed", one.id, one.issue_id)
             return False
+        taken_at, names = campaigns.restored_from(connection), campaigns.earlier_names(connection, one.issue_id)
+        if taken_at is not None and names:
+            # What a life before the restore may have mailed is asked for first, reader by reader.
+            campaigns.set_values(connection, one.id, earlier=" ".join(names))
+            doubts.restore(connection, taken_at, now, sender.provider.name, campaign_id=one.id)
         campaigns.set_values(connection, one.id, audience=planned)
     log.info("campaign %d (%s): sending to %d readers in %d batches", one.id, one.issue_id, planned, count)
     publish_pending(sender)
@@ -230,14 +236,16 @@ def resolve(station: Station, key: BatchKey, verdict: str, *, by: str) -> None:
     """A person's word about a batch in doubt: ``accepted``, ``resend`` or ``drop``; kept with who said it. Raises Refusal."""
     cause = {"accepted": BatchCause.ACCEPT, "resend": BatchCause.RESEND, "drop": BatchCause.DROP}[verdict]
     now = station.clock()
+    settle_proven(station, (key.campaign_id,))
     with transaction(station.engine) as connection:
         there = _existing(connection, key.campaign_id)
         if cause is BatchCause.RESEND and there.state is CampaignState.CANCELLED:
             raise Refusal(f"campaign {there.id} was cancelled: nothing of it is sent any more", hint="Say accepted or drop.")
         detail = f"{verdict}: said by {by} at {now:%Y-%m-%d %H:%M} UTC"
-        if not doubts.resolve(connection, key, cause, detail=detail, now=now):
+        rest = key if cause is BatchCause.ACCEPT else set_apart(connection, key, now)
+        if rest is None or not doubts.resolve(connection, rest, cause, detail=detail, now=now):
             raise Refusal(f"batch {key} is not in doubt", hint=f"See: briefing status {key.campaign_id}")
-    log.warning("batch %s: in doubt, resolved as %s", key, verdict)
+    log.warning("batch %s: in doubt, resolved as %s", rest, verdict)
 
 
 def status(station: Station, id: int) -> Status:
@@ -246,6 +254,12 @@ def status(station: Station, id: int) -> Status:
         there = _existing(connection, id)
         troubled = batches.troubled(connection, id, campaigns.instance_name(connection))
         return Status(campaign=there, tally=campaigns.tally(connection, id), troubled=tuple(troubled))
+
+
+def news(station: Station, id: int) -> dict[str, int]:
+    """Of how many readers of a campaign the provider has reported each kind of event (``core.event.EventType``)."""
+    with reading(station.engine) as connection:
+        return events.counts(connection, id)
 
 
 def listed(station: Station, limit: int = 10) -> list[Status]:

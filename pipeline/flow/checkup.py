@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 import httpx
 from sqlalchemy import text
@@ -15,9 +18,19 @@ from pipeline.errors import BriefingError
 from pipeline.files import is_held
 from pipeline.flow import campaigns, drafts
 from pipeline.flow.context import Sender, Station
+from pipeline.providers.base import Searchable
+from pipeline.settings import AT_HOME, NEWS_KEYS
 from pipeline.store.engine import reading
 
 MIN_FREE_BYTES = 500 * 1024 * 1024
+
+LEDGER_BYTES = 17
+"""What a campaign adds to the database for each reader, measured with a million of them."""
+
+MAX_SKEW_S = 5.0
+"""How far this machine's clock and the database server's may be apart: leases and due times are compared across workers."""
+
+_NOT_REAL = re.compile(r"(^|[@./])([a-z0-9-]+\.)*(example\.(org|com|net)|(example|invalid|test|localhost))(?=$|[/:])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +42,11 @@ class Check:
     said: str
 
 
-def examine(open_sender: Callable[[], Sender]) -> list[Check]:
-    """All checks in order; a newsroom that cannot be opened ends the list."""
+def examine(open_sender: Callable[[], Sender], *, network: bool = False) -> list[Check]:
+    """All checks in order; a newsroom that cannot be opened ends the list. ``network``: also whether readers reach the public site.
+
+    Besides that, nobody is asked but the database and the provider.
+    """
     try:
         sender = open_sender()
     except BriefingError as error:
@@ -43,8 +59,10 @@ def examine(open_sender: Callable[[], Sender]) -> list[Check]:
         known = newsletter.default_author in settings.authors
         said = newsletter.default_author if known else f"{newsletter.default_author}: add config/authors/{newsletter.default_author}.toml"
         checks.append(Check(name=f"default author of {newsletter.id}", ok=known, said=said))
-    checks += [_database(sender), _worker(sender), _provider(sender), _disk(sender), _held(sender)]
-    return checks
+    checks += [_database(sender), _clock(sender), _keys(sender), _worker(sender)]
+    provider = _provider(sender)
+    checks += [provider, *(_search(sender) if provider.ok else ()), *_news(sender), _names(sender), _disk(sender), _held(sender)]
+    return [*checks, _public(sender)] if network else checks
 
 
 def worker_lock(sender: Station) -> Path | None:
@@ -88,10 +106,80 @@ def _provider(sender: Sender) -> Check:
     return Check(name=f"provider {name}", ok=True, said=f"{url} answers")
 
 
+def _clock(sender: Sender) -> Check:
+    if sender.engine.dialect.name == "sqlite":
+        return Check(name="clock", ok=True, said="the database has none of its own")
+    with reading(sender.engine) as connection:
+        there: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        apart = abs((there - sender.clock()).total_seconds())
+    said = f"{apart:.1f} s apart from the database server's"
+    return Check(name="clock", ok=apart <= MAX_SKEW_S, said=said if apart <= MAX_SKEW_S else f"{said}: set both by NTP")
+
+
+def _keys(sender: Sender) -> Check:
+    """That the files are private was seen when they were read; here, where they lie."""
+    keys, var = sender.settings.keys.resolve(), sender.settings.var.resolve()
+    if keys.stat().st_mode & 0o022:
+        return Check(name="keys", ok=False, said=f"others can change what is in {keys}: chmod 700 {keys}")
+    if keys.is_relative_to(var):
+        return Check(name="keys", ok=False, said=f"{keys} lies beside the data that they protect: move it out of {var}")
+    return Check(name="keys", ok=True, said=f"{keys}, readable by their owner only")
+
+
+def _search(sender: Sender) -> list[Check]:
+    """A search for what is not there: it changes nothing, and fails when the credentials do."""
+    if not sender.provider.capabilities.lookup:
+        return []
+    try:
+        cast(Searchable, sender.provider).mailed("briefing-doctor")
+    except BriefingError as error:
+        return [Check(name="credentials", ok=False, said=f"{error.message} {error.hint}".strip())]
+    return [Check(name="credentials", ok=True, said=f"{sender.provider.name} answers a search")]
+
+
+def _news(sender: Sender) -> list[Check]:
+    """A word, no fault: one can do without news, or ask for it."""
+    name = sender.provider.name
+    if name not in NEWS_KEYS or name in AT_HOME:
+        return []
+    there = bool(sender.settings.newsroom.provider.table().get(NEWS_KEYS[name]))
+    without = "so its events are only asked for" if sender.settings.newsroom.poll_events else "so no bounce is heard of"
+    said = "its key is set" if there else f"no key is set, {without}"
+    return [Check(name="webhooks", ok=True, said=said)]
+
+
+def _names(sender: Sender) -> Check:
+    """Names that belong to nobody (RFC 2606, RFC 6761) where mail would really leave."""
+    settings = sender.settings
+    table = settings.newsroom.provider.table()
+    given = {"base_url": settings.newsroom.base_url, f"provider.{sender.provider.name}.domain": table.get("domain", "")}
+    for one in settings.newsletters.values():
+        given |= {f"{one.id}: {name}": getattr(one, name) for name in ("from_address", "reply_to", "list_id")}
+    samples = [f"{name} is {value}" for name, value in given.items() if _NOT_REAL.search(value.lower())]
+    if sender.provider.name in AT_HOME:
+        return Check(name="names", ok=True, said=f"{len(samples)} are samples; {sender.provider.name} delivers nothing")
+    return Check(name="names", ok=not samples, said="; ".join(samples) or "none is a sample")
+
+
 def _disk(sender: Sender) -> Check:
     sender.settings.var.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(sender.settings.var).free
-    return Check(name="disk", ok=free >= MIN_FREE_BYTES, said=f"{free // 1024**2} MB free beside the database")
+    largest = max((campaigns.audience_size(sender, id) for id in sender.settings.newsletters), default=0)
+    needed = max(MIN_FREE_BYTES, 2 * LEDGER_BYTES * largest)
+    said = f"{free // 1024**2} MB free beside the database, {needed // 1024**2} MB wanted"
+    return Check(name="disk", ok=free >= needed, said=said)
+
+
+def _public(sender: Sender) -> Check:
+    """The pages for leaving must be there for every reader: their sign of life is asked for under ``base_url``."""
+    url = f"{sender.settings.newsroom.base_url}/healthz"
+    try:
+        answer = httpx.get(url, timeout=10, follow_redirects=False)
+    except httpx.HTTPError as error:
+        return Check(name="public site", ok=False, said=f"{url} cannot be reached: {type(error).__name__}")
+    alive = answer.status_code == 200 and answer.text.strip() == "ok"
+    said = f"{url} answers" if alive else f"{url} answers {answer.status_code}, which is not briefing web"
+    return Check(name="public site", ok=alive, said=said)
 
 
 def _held(sender: Sender) -> Check:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from pipeline.clock import Clock, system_clock
 from pipeline.core.message import Content
 from pipeline.providers.base import Provider
+from pipeline.providers.call_times import CallTimes
 from pipeline.settings import Settings
 from pipeline.store.addresses import Vault
 
@@ -47,6 +48,7 @@ class Sender(Station):
     provider: Provider
     contents: dict[int, Content] = field(default_factory=dict, repr=False, compare=False)
     #: By edition: what ``flow.delivery`` read last.
+    call_times: CallTimes = field(default_factory=CallTimes)
 
     def close(self) -> None:
         """Lets go of the provider's connections and the database."""

@@ -15,7 +15,7 @@ from pipeline.core.settlement import Settlement, settle
 from pipeline.core.token import seal_leave_tokens
 from pipeline.errors import BriefingError, OutsideFault, ProviderFault, Refusal
 from pipeline.flow import limits
-from pipeline.flow.context import Sender
+from pipeline.flow.context import Sender, Station
 from pipeline.providers.base import Call
 from pipeline.store import batches, campaigns, editions, readers
 from pipeline.store.batches import BatchKey, Claim
@@ -80,8 +80,17 @@ def deliver(sender: Sender, key: BatchKey) -> None:
         hold(sender, campaign, said)
         return
     record(sender, claim, settlement)
+    if settlement.cause is BatchCause.POSTPONE:
+        back_off(sender, settlement)
     if settlement.cause is BatchCause.DOUBT:
         _break_circuit(sender, campaign, settlement)
+
+
+def back_off(sender: Sender, settlement: Settlement) -> None:
+    """The provider said "later": that is said to all workers."""
+    if settlement.after_s:
+        with transaction(sender.engine) as connection:
+            limits.back_off(connection, sender, sender.clock() + timedelta(seconds=settlement.after_s))
 
 
 def _break_circuit(sender: Sender, campaign: Campaign, settlement: Settlement) -> None:
@@ -96,8 +105,11 @@ def _break_circuit(sender: Sender, campaign: Campaign, settlement: Settlement) -
 
 def submit(sender: Sender, claim: Claim, call: Call) -> Settlement:
     """Hands the call over. Raises BriefingError when certainly nothing was taken; a fault of ours is recorded as a doubt first."""
+    begun = sender.monotonic()
     try:
-        return settle(claim.members, sender.provider.submit(call))
+        outcomes = sender.provider.submit(call)
+        sender.call_times.add(sender.monotonic() - begun)
+        return settle(claim.members, outcomes)
     except BriefingError:
         raise
     except ValueError as error:
@@ -185,24 +197,21 @@ def _intend(sender: Sender, claim: Claim, call: Call) -> float | None:
     return None
 
 
-def record(sender: Sender, claim: Claim, settlement: Settlement) -> None:
+def record(station: Station, claim: Claim, settlement: Settlement) -> None:
     """Third commit: what the provider said. An answer in hand is worth waiting for: without it the batch is in doubt.
 
     Tries again for about a minute when the disk is full or the database is away, then raises DatabaseFault or DiskFault.
     """
     for pause_s in (*RECORD_PAUSES_S, None):
         try:
-            with transaction(sender.engine) as connection:
-                now = sender.clock()
-                written = batches.record(connection, claim, settlement, now)
-                if settlement.cause is BatchCause.POSTPONE and settlement.after_s:
-                    limits.back_off(connection, sender, now + timedelta(seconds=settlement.after_s))
+            with transaction(station.engine) as connection:
+                written = batches.record(connection, claim, settlement, station.clock())
             break
         except OutsideFault as error:
             log.error("batch %s: %s could not be recorded: %s", claim.key, settlement.cause, error.message)
             if pause_s is None:
                 raise
-            sender.sleep(pause_s)
+            station.sleep(pause_s)
     note = f": {settlement.detail}" if settlement.detail else ""
     log.info("batch %s: %s%s%s", claim.key, settlement.cause, note, "" if written else " (was settled by another)")
 

@@ -2,26 +2,32 @@
 
 Never a blind repeat. A provider that keeps our key gives its first answer again; one that can be searched is believed when
 it shows the batch, and when it does not, only from behind a mark that shows that its search has caught up.
+
+After a restore the ledger is older than reality: a reader of a batch that was open then may have been mailed in that batch, in
+a part of it, or under a later generation. So the provider is asked for the whole campaign by its old names, reader by reader.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import cast
 
+from sqlalchemy import Connection
+
+from pipeline.core.address import address_key
 from pipeline.core.campaign import BatchCause
-from pipeline.core.message import Accepted, Batch, TryLater
+from pipeline.core.message import Accepted, Batch, TryLater, Unknown
 from pipeline.core.settlement import Settlement, settle
 from pipeline.errors import BriefingError
 from pipeline.flow import delivery, limits
-from pipeline.flow.context import Sender
+from pipeline.flow.context import Sender, Station
 from pipeline.providers.base import Searchable
-from pipeline.store import campaigns, readers
+from pipeline.store import batches, campaigns, events, readers
 from pipeline.store import doubts as rows
-from pipeline.store.batches import Claim
+from pipeline.store.batches import BatchKey, Claim
 from pipeline.store.campaigns import Campaign
 from pipeline.store.doubts import Doubt
 from pipeline.store.engine import reading, transaction
@@ -33,6 +39,12 @@ LOOK_AGAIN = timedelta(seconds=5)
 
 LOOKS_NEEDED = 2
 """Looks behind the watermark, one after another, that did not show the batch."""
+
+SEARCH_KEPT = timedelta(days=2)
+"""How far back a search is believed: Mailgun keeps events "at least 3 days" (Events, API reference), others longer."""
+
+_Mailed = dict[int, Mapping[str, str] | BriefingError]
+"""What the provider shows under the old names of a campaign, asked once a round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,21 +65,25 @@ def reconcile(sender: Sender, campaign_id: int | None = None) -> Reconciled:
     """
     with reading(sender.engine) as connection:
         found = rows.doubts(connection, sender.clock(), campaign_id=campaign_id)
-    counts = {"settled": 0, "waiting": 0, "held": 0}
+    counts, mailed = {"settled": 0, "waiting": 0, "held": 0}, _Mailed()
     for doubt in found:
-        counts[_settle(sender, doubt)] += 1
+        counts[_settle(sender, doubt, mailed)] += 1
     return Reconciled(**counts)
 
 
-def _settle(sender: Sender, doubt: Doubt) -> str:
+def _settle(sender: Sender, doubt: Doubt, mailed: _Mailed) -> str:
     """One batch; gives ``settled``, ``waiting`` or ``held``."""
     provider, now = sender.provider, sender.clock()
+    if _settle_proven(sender, doubt.claim):
+        return "settled"
     if doubt.provider != provider.name:
         return _hold(sender, doubt, f"it was handed to {doubt.provider}, and {provider.name} is configured now")
     with reading(sender.engine) as connection:
         campaign = campaigns.get(connection, doubt.key.campaign_id)
         assert campaign is not None
         batch = _batch_again(sender, campaign, doubt.claim)
+    if doubt.restored:
+        return _look_back(sender, campaign, doubt, batch, mailed)
     window = provider.capabilities.idempotency_window_s
     if window is not None and now - doubt.intended_at < timedelta(seconds=window) * 0.9 - delivery.CALL_LEASE:
         return _repeat(sender, campaign, doubt, batch)
@@ -106,6 +122,7 @@ def _repeat(sender: Sender, campaign: Campaign, doubt: Doubt, batch: Batch) -> s
         delivery.hold(sender, campaign, error)
         return "held"
     if settlement.cause is BatchCause.POSTPONE:
+        delivery.back_off(sender, settlement)
         # "Not now" is an answer to the repeat; it says nothing of the call before.
         settlement = Settlement(cause=BatchCause.DOUBT, detail=settlement.detail)
     delivery.record(sender, claim, settlement)
@@ -115,11 +132,33 @@ def _repeat(sender: Sender, campaign: Campaign, doubt: Doubt, batch: Batch) -> s
     return "waiting"
 
 
-def _look(sender: Sender, doubt: Doubt, batch: Batch) -> str:
+def _look_back(sender: Sender, campaign: Campaign, doubt: Doubt, batch: Batch, mailed: _Mailed) -> str:
+    """A doubt that a restore made. A repeat under the old key proves nothing here: the readers may have been mailed under another."""
+    provider = cast(Searchable, sender.provider)
+    if not sender.provider.capabilities.lookup:
+        return _hold(sender, doubt, f"the database was restored, and {doubt.provider} cannot be asked what was mailed before")
+    if sender.clock() - doubt.intended_at > SEARCH_KEPT:
+        return _hold(sender, doubt, f"the database was restored, and {doubt.provider} may no longer show what was mailed before")
+
+    def find() -> Sequence[str | None]:
+        if campaign.id not in mailed:
+            try:
+                mailed[campaign.id] = {key: id for name in campaign.earlier for key, id in provider.mailed(name).items()}
+            except BriefingError as error:
+                mailed[campaign.id] = error
+        shown = mailed[campaign.id]
+        if isinstance(shown, BriefingError):
+            raise shown
+        return [shown.get(address_key(one.address)) for one in batch.recipients]
+
+    return _look(sender, doubt, batch, find)
+
+
+def _look(sender: Sender, doubt: Doubt, batch: Batch, find: Callable[[], Sequence[str | None]] | None = None) -> str:
     """Asks the provider's search. What it shows is a fact; what it does not show is believed late and twice."""
     provider = cast(Searchable, sender.provider)
     try:
-        found = provider.lookup(batch)
+        found = _with_proof(sender, doubt, batch, find() if find else provider.lookup(batch))
         absent = sum(receipt is None for receipt in found)
         if absent and not _caught_up(sender, provider, doubt):
             return _wait(sender, doubt, looks=0, detail=f"{absent} of {len(found)} not found at {doubt.provider} yet; looking again")
@@ -166,8 +205,12 @@ def _caught_up(sender: Sender, provider: Searchable, doubt: Doubt) -> bool:
 
 
 def _arrived_by(sender: Sender, doubt: Doubt) -> datetime:
-    """The latest moment at which a byte of the call could have left."""
-    return doubt.intended_at + timedelta(seconds=sender.provider.capabilities.call_limit_s)
+    """The latest moment at which a byte of the call could have left; a restore counts on the old worker's having stopped."""
+    begun = doubt.intended_at
+    if doubt.restored:
+        with reading(sender.engine) as connection:
+            begun = campaigns.instance_since(connection)
+    return begun + timedelta(seconds=sender.provider.capabilities.call_limit_s)
 
 
 def _wait(sender: Sender, doubt: Doubt, *, looks: int, detail: str) -> str:
@@ -177,8 +220,61 @@ def _wait(sender: Sender, doubt: Doubt, *, looks: int, detail: str) -> str:
 
 
 def _hold(sender: Sender, doubt: Doubt, why: str) -> str:
-    """Nothing a machine may do: the batch waits for ``briefing resolve``."""
+    """Nothing a machine may do: the batch waits for ``briefing resolve``, or for events that prove it was taken."""
     with transaction(sender.engine) as connection:
+        if taken := len(events.proven(connection, doubt.key.campaign_id, doubt.members)):
+            why = f"{why}, but events show that {taken} of its readers were mailed"
         when = sender.clock() + timedelta(minutes=15)
         rows.look_again(connection, doubt, when=when, looks=0, detail=f"{why}: it waits for a person")
     return "held"
+
+
+def settle_proven(station: Station, campaign_ids: Collection[int]) -> int:
+    """Settles every batch in doubt of whose readers all have news: the provider took it. Gives how many."""
+    with reading(station.engine) as connection:
+        claims = rows.in_doubt(connection, campaign_ids) if campaign_ids else []
+    return sum(_settle_proven(station, claim) for claim in claims)
+
+
+def _settle_proven(station: Station, claim: Claim) -> bool:
+    with reading(station.engine) as connection:
+        proven = events.proven(connection, claim.key.campaign_id, claim.members)
+    if not claim.members or len(proven) < len(claim.members):
+        return False
+    delivery.record(station, claim, _accepted(claim, proven))
+    return True
+
+
+def _accepted(claim: Claim, proven: dict[int, str]) -> Settlement:
+    """Accepted where there is news; the others stay in doubt. A receipt that no event named is none."""
+    outcomes = [Accepted(proven[one]) if one in proven else Unknown() for one in claim.members]
+    settlement = settle(claim.members, outcomes)
+    detail = f"events show that {len(proven)} of {len(claim.members)} were taken"
+    return replace(settlement, detail=detail, receipts=settlement.receipts if all(settlement.receipts) else ())
+
+
+def _with_proof(sender: Sender, doubt: Doubt, batch: Batch, found: Sequence[str | None]) -> Sequence[str | None]:
+    """What the search shows, and what events show although the search does not."""
+    with reading(sender.engine) as connection:
+        proven = events.proven(connection, doubt.key.campaign_id, doubt.members)
+    return [
+        receipt if receipt is not None else (proven[one.subscriber_id] or batch.key) if one.subscriber_id in proven else None
+        for one, receipt in zip(batch.recipients, found, strict=True)
+    ]
+
+
+def set_apart(connection: Connection, key: BatchKey, now: datetime) -> BatchKey | None:
+    """Before a person's word that a batch was not mailed: those of whom events say otherwise are accepted. Gives the batch of the others.
+
+    None when there are no others, or no such batch in doubt.
+    """
+    claim = next((one for one in rows.in_doubt(connection, (key.campaign_id,)) if one.key == key), None)
+    if claim is None:
+        return None
+    proven = events.proven(connection, key.campaign_id, claim.members)
+    if not proven:
+        return key
+    batches.record(connection, claim, _accepted(claim, proven), now)
+    log.warning("batch %s: events show that %d of %d were mailed", key, len(proven), len(claim.members))
+    rest = [one.key for one in rows.in_doubt(connection, (key.campaign_id,)) if set(one.members) <= set(claim.members)]
+    return rest[0] if rest else None

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from pipeline.core.address import AddressRefused, parse_address
 from pipeline.core.token import open_leave_token
 from pipeline.errors import Refusal, UsageError
 from pipeline.flow.context import Station
-from pipeline.store import batches, campaigns
+from pipeline.store import campaigns, events, fates
 from pipeline.store import readers as rows
-from pipeline.store.batches import Fate
 from pipeline.store.engine import reading, transaction
+from pipeline.store.fates import Fate
 
 CHUNK_ROWS = 2_000
 """Rows of one import transaction: large enough to be fast, small enough to lose little to a crash."""
@@ -232,6 +232,8 @@ class Found:
     #: Newsletter, state, since.
     issues: tuple[tuple[str, int, Fate], ...]
     #: Issue id, campaign, fate; newest first.
+    suppressions: tuple[tuple[str, str, str, datetime], ...] = ()
+    #: Newsletter (``*``: all), reason, source, since.
 
 
 def find(station: Station, address: str) -> Found | None:
@@ -248,10 +250,14 @@ def find(station: Station, address: str) -> Found | None:
         issues = []
         for one in campaigns.listed(connection):
             if one.audience is not None:
-                fate = batches.fate(connection, one.id, id)
+                fate = fates.fate(connection, one.id, id)
+                if (latest := events.latest(connection, one.id, id)) is not None:
+                    fate = replace(fate, news=latest.type, news_at=latest.at)
                 if fate.status != "not in the audience":
                     issues.append((one.issue_id, one.id, fate))
-        return Found(subscriptions=subscriptions, issues=tuple(issues))
+        bars = rows.suppressions(connection, station.vault.index(parsed))
+        suppressions = tuple((row.newsletter, row.reason, row.source, row.newest) for row in bars)
+        return Found(subscriptions=subscriptions, issues=tuple(issues), suppressions=suppressions)
 
 
 def leave_by_token(station: Station, newsletter: str, token: str) -> bool:

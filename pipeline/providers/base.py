@@ -4,9 +4,9 @@ instance of the contract suite in tests/contract/."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from pipeline.core.event import Event
@@ -34,6 +34,8 @@ class Capabilities:
     signed_webhooks: bool
     tracking_switch: bool
     #: Opens and clicks can be switched off on every message.
+    polling: bool = False
+    #: Its events can be asked for (``Polled``).
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,24 @@ class Searchable(Protocol):
         None says only that the search does not show it: a search may lag behind what was taken, so whoever asks decides
         when absence is believed. Raises BriefingError when the provider cannot be asked now.
         """
+        ...
+
+    def mailed(self, campaign: str) -> Mapping[str, str]:
+        """Everybody whom the provider shows under a campaign's name (``Batch.campaign``), in whatever batch: address key
+        (``core.address.address_key``) to receipt. As above, what it does not show is no proof. Raises BriefingError.
+        """
+        ...
+
+
+NONCE_VALID = timedelta(hours=9)
+"""For how long a signature that covers no body is accepted, and therefore remembered: longer than a provider goes on repeating a call."""
+
+
+class Polled(Protocol):
+    """What a provider offers besides when its capabilities say ``polling``."""
+
+    def events_between(self, since: datetime, until: datetime) -> Iterator[Sequence[Event]]:
+        """Its events of that time, page by page, each under the id it has in a webhook. Raises BriefingError when it cannot be asked."""
         ...
 
 

@@ -6,10 +6,16 @@ import re
 
 from pipeline.core.address import address_key
 from pipeline.core.headers import address_value, plain_addresses, plain_urls, url_value
-from pipeline.core.message import Batch
+from pipeline.core.message import Batch, Content
 from pipeline.providers.base import Capabilities
 
 _KEY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,118}[A-Za-z0-9])?")
+
+
+def check_without_pictures(content: Content) -> None:
+    """For adapters that send no attachments. Raises ValueError when the mail is to carry its pictures."""
+    if content.inline:
+        raise ValueError('its pictures are inside the mail, and this adapter sends none; set pictures = "hosted" for the newsletter')
 
 
 def check_batch(batch: Batch, capabilities: Capabilities) -> None:

@@ -8,22 +8,17 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from pipeline.core.address import address_key
+from pipeline.core.address import without_addresses as without_addresses
 from pipeline.core.message import Recipient
 
 DEFAULT_WAIT_S = 60.0
 """When a throttled answer does not say how long."""
 
 _LONGEST_WAIT_S = 86_400.0
-_LONGEST_DETAIL = 300
 _ADDRESS = re.compile(r"[^\s'\"<>(),;:\[\]{}]+@[^\s'\"<>(),;:\[\]{}]+")
 _SECONDS = re.compile(r"try again (?:after|in) (\d+(?:\.\d+)?)\s*s", re.IGNORECASE)
 _DIGITS = re.compile(r"[0-9]{1,12}")
 _DATE = re.compile(r"try again after ([^\"}]+)", re.IGNORECASE)
-
-
-def without_addresses(text: str) -> str:
-    """The text on one line, shortened, with every mail address replaced: it goes to logs, rows and screens."""
-    return " ".join(_ADDRESS.sub("[address]", text).split())[:_LONGEST_DETAIL] or "nothing"
 
 
 def recipients_named(message: str, recipients: Sequence[Recipient]) -> frozenset[int]:

@@ -13,6 +13,7 @@ from pipeline.providers.bounces import Bounces
 from pipeline.providers.dkim import Signer
 from pipeline.providers.filebox import Filebox
 from pipeline.providers.mailgun import Mailgun
+from pipeline.providers.mailgun_events import MailgunEvents
 from pipeline.providers.resend import Resend
 from pipeline.providers.resend_events import ResendEvents
 from pipeline.providers.sandbox.adapter import DEFAULT_API_KEY, DoubtClass, Sandbox
@@ -112,6 +113,8 @@ PROVIDERS: dict[str, Callable[[Settings, Clock], Provider]] = {
 
 
 LISTENERS: dict[str, Callable[[Settings], Listening | None]] = {
+    "mailgun": lambda settings: MailgunEvents(settings["signing_key"]) if settings.get("signing_key") else None,
+    "sandbox": lambda settings: MailgunEvents(settings["signing_key"]) if settings.get("signing_key") else None,
     "resend": lambda settings: ResendEvents(settings["signing_key"]) if settings.get("signing_key") else None,
     "ses": lambda settings: SesEvents(settings["topic_arn"]) if settings.get("topic_arn") else None,
 }

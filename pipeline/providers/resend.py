@@ -15,7 +15,7 @@ from pipeline.core.headers import address_value, list_headers, single_line, url_
 from pipeline.core.message import Accepted, Batch, Outcome, Refused, RejectReason, TryLater, Unknown
 from pipeline.errors import CredentialsRefused, ProviderFault
 from pipeline.providers.base import Call, Capabilities, Provider
-from pipeline.providers.guard import check_batch
+from pipeline.providers.guard import check_batch, check_without_pictures
 from pipeline.providers.http_call import Answer, HttpCaller, InDoubt, NotSent
 from pipeline.providers.mailgun_answers import wait_seconds, without_addresses
 
@@ -58,6 +58,7 @@ class Resend(Provider):
     def compose(self, batch: Batch) -> Call:
         """One message a recipient, in the batch's order."""
         check_batch(batch, self.capabilities)
+        check_without_pictures(batch.content)
         if not batch.recipients:
             return Call(batch=batch, body=b"")
         body = messages(batch)
@@ -70,7 +71,7 @@ class Resend(Provider):
         batch = call.batch
         if not batch.recipients:
             return ()
-        # Permissive: an address that Resend does not like is refused alone and by name (decision 19).
+        # Permissive: an address that Resend does not like is refused alone and by name (decision 17).
         headers = {"idempotency-key": batch.key, "x-batch-validation": "permissive"}
         try:
             answer = self._caller.post("/emails/batch", content=call.body, content_type=call.content_type, headers=headers)

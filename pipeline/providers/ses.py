@@ -17,7 +17,7 @@ from pipeline.core.headers import ONE_CLICK, list_headers, mailbox, single_line,
 from pipeline.core.message import Accepted, Batch, Outcome, Refused, RejectReason, TryLater, Unknown
 from pipeline.errors import CredentialsRefused, ProviderFault
 from pipeline.providers.base import Call, Capabilities, Provider
-from pipeline.providers.guard import check_batch
+from pipeline.providers.guard import check_batch, check_without_pictures
 from pipeline.providers.http_call import Answer, HttpCaller, InDoubt, NotSent
 from pipeline.providers.mailgun_answers import wait_seconds, without_addresses
 from pipeline.providers.sigv4 import Credentials, signed_headers
@@ -111,6 +111,7 @@ class Ses(Provider):
     def compose(self, batch: Batch) -> Call:
         """One call for the whole batch, its entries in the batch's order."""
         check_batch(batch, self.capabilities)
+        check_without_pictures(batch.content)
         if not batch.recipients:
             return Call(batch=batch, body=b"")
         body = json.dumps(bulk_email(batch, self._configuration_set), ensure_ascii=False, separators=(",", ":")).encode()

@@ -266,7 +266,7 @@ class _Run:
 
 def _shared(batch: Batch) -> bytes:
     """MIME's own headers and the body: the same for all readers."""
-    return assemble([], text=batch.content.text, html=batch.content.html)
+    return assemble([], text=batch.content.text, html=batch.content.html, inline=batch.content.inline)
 
 
 def _context(certificates: Path | None) -> ssl.SSLContext:

@@ -6,6 +6,7 @@ before the first byte leaves; a batch found submitting after its lease is in dou
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from pipeline.store.tables import batch as t
 from pipeline.store.tables import campaign, exception, receipt
 
 _PLANNED_AT_ONCE = 100
+_KEY = re.compile(r"([0-9a-f]{1,16})-([0-9]{1,15})-([0-9]{1,9})-[0-9]{1,9}")
 
 MAX_SPLITS = 64
 """How many batches a campaign may have beyond twice its plan."""
@@ -157,7 +159,7 @@ def put_off(connection: Connection, claim: Claim, members: Sequence[int], until:
 
 def last_called(connection: Connection, campaign_id: int, limit: int) -> list[BatchState]:
     """The states of the batches that were called last, newest first."""
-    query = select(t.c.state).where(t.c.campaign_id == campaign_id, t.c.intended_at.is_not(None))
+    query = select(t.c.state).where(t.c.campaign_id == campaign_id, t.c.intended_at.is_not(None), ~t.c.restored)
     return [BatchState(state) for state in connection.execute(query.order_by(t.c.intended_at.desc()).limit(limit)).scalars()]
 
 
@@ -208,7 +210,7 @@ def record(connection: Connection, claim: Claim, settlement: Settlement, now: da
     if settlement.refused:
         connection.execute(insert(exception), [_refused(key, member, why, now) for member, why in settlement.refused])
     _move_out(connection, key, settlement.later, BatchState.PLANNED, now + timedelta(seconds=settlement.after_s), now)
-    _move_out(connection, key, settlement.unknown, BatchState.IN_DOUBT, now, now)
+    _move_out(connection, key, settlement.unknown, BatchState.IN_DOUBT, now, now, detail=settlement.detail)
     for half in settlement.halves:
         _move_out(connection, key, half, BatchState.PLANNED, now, now)
     return True
@@ -222,13 +224,13 @@ def _refused(key: BatchKey, member: int, why: Refused, now: datetime) -> dict[st
 
 
 def _move_out(
-    connection: Connection, key: BatchKey, members: Sequence[int], state: BatchState, not_before: datetime, now: datetime
+    connection: Connection, key: BatchKey, members: Sequence[int], state: BatchState, not_before: datetime, now: datetime, detail: str = ""
 ) -> None:
-    """Gives members whose fate differs a batch of their own."""
+    """Gives members whose fate differs a batch of their own, which was never called."""
     if not members:
         return
     newest = connection.execute(select(func.max(t.c.no)).where(t.c.campaign_id == key.campaign_id)).scalar_one()
-    connection.execute(insert(t), [_planned(key.campaign_id, newest + 1, members, not_before, state)])
+    connection.execute(insert(t), [_planned(key.campaign_id, newest + 1, members, not_before, state) | {"detail": detail}])
     rows = [
         {"campaign_id": key.campaign_id, "subscriber_id": one, "batch_no": key.no, "kind": "moved", "moved_to": newest + 1, "at": now}
         for one in members
@@ -289,7 +291,7 @@ class Waiting:
 
     key: BatchKey
     provider_key: str
-    #: By which it is found at the provider.
+    #: By which it is found at the provider; empty for a batch that was never called, such as one reader moved out of a call.
     state: BatchState
     readers: int
     detail: str
@@ -302,17 +304,28 @@ def provider_key(instance: str, key: BatchKey, generation: int) -> str:
     return f"{instance}-{key.campaign_id}-{key.no}-{generation}"
 
 
+def read_provider_key(text: str) -> tuple[str, BatchKey] | None:
+    """Whose batch a name at the provider is, and which one; None when it is no such name."""
+    found = _KEY.fullmatch(text)
+    return None if found is None else (found[1], BatchKey(int(found[2]), int(found[3])))
+
+
 def troubled(connection: Connection, campaign_id: int, instance: str) -> list[Waiting]:
     """Batches of a campaign that are in doubt, or waiting with a word from the provider."""
     live = (t.c.size - t.c.suppressed - t.c.refused - t.c.moved).label("live")
     said = (t.c.state == BatchState.PLANNED) & (t.c.detail != "")
-    query = select(t.c.no, t.c.state, t.c.generation, live, t.c.detail, t.c.not_before).where(
-        t.c.campaign_id == campaign_id, (t.c.state == BatchState.IN_DOUBT) | said
+    query = (
+        select(t.c.no, t.c.state, t.c.generation, live, t.c.detail, t.c.not_before, t.c.intended_at, t.c.restored, campaign.c.earlier)
+        .join(campaign, campaign.c.id == t.c.campaign_id)
+        .where(t.c.campaign_id == campaign_id, (t.c.state == BatchState.IN_DOUBT) | said)
     )
     found = []
     for row in connection.execute(query.order_by(t.c.no)):
         key = BatchKey(campaign_id, row.no)
-        name, state = provider_key(instance, key, row.generation), BatchState(row.state)
+        name = provider_key(instance, key, row.generation) if row.intended_at is not None else ""
+        if row.restored and row.earlier:
+            name = f"{row.earlier.split()[-1]}-{row.no}-{row.generation}"
+        state = BatchState(row.state)
         found.append(Waiting(key=key, provider_key=name, state=state, readers=row.live, detail=row.detail, not_before=row.not_before))
     return found
 
@@ -328,60 +341,3 @@ def reached(connection: Connection, campaign_ids: Sequence[int]) -> set[int]:
         # Who moved on is an exception of the old batch and a member of the new one.
         out.update(set(unpack_members(row.members)) - gone.get((row.campaign_id, row.no), set()))
     return out
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fate:
-    """What became of one reader's message."""
-
-    status: str
-    #: ``sent``, ``rejected``, ``suppressed``, ``in_doubt``, ``expired``, ``waiting`` or ``not in the audience``.
-    at: datetime | None = None
-    provider: str | None = None
-    receipt: str | None = None
-    detail: str = ""
-
-
-_STATUS = {
-    BatchState.PLANNED: "waiting", BatchState.CLAIMED: "waiting", BatchState.SUBMITTING: "waiting", BatchState.ACCEPTED: "sent",
-    BatchState.PARTLY_ACCEPTED: "sent", BatchState.REFUSED: "rejected", BatchState.IN_DOUBT: "in_doubt", BatchState.CANCELLED: "expired",
-}  # fmt: skip
-
-
-def fate(connection: Connection, campaign_id: int, subscriber_id: int) -> Fate:
-    """Reads one reader's fate off the exceptions, else off the batch that holds them."""
-    out = connection.execute(
-        select(exception)
-        .where(exception.c.campaign_id == campaign_id, exception.c.subscriber_id == subscriber_id)
-        .order_by(exception.c.batch_no.desc())
-    ).first()
-    if out is not None and out.kind != "moved":
-        return Fate(status="rejected" if out.kind == "refused" else "suppressed", at=out.at, detail=f"{out.reason} {out.detail}".strip())
-    query = select(t).where(t.c.campaign_id == campaign_id)
-    if out is not None:
-        query = query.where(t.c.no == out.moved_to)
-    else:
-        query = query.where(t.c.first_id <= subscriber_id, t.c.last_id >= subscriber_id).order_by(t.c.no)
-    for row in connection.execute(query):
-        members = unpack_members(row.members)
-        if subscriber_id in members:
-            return Fate(
-                status=_STATUS[BatchState(row.state)], at=row.accepted_at, provider=row.provider,
-                receipt=_receipt(connection, campaign_id, row.no, members, subscriber_id), detail=row.detail,
-            )  # fmt: skip
-    return Fate(status="not in the audience")
-
-
-def _receipt(connection: Connection, campaign_id: int, no: int, members: Sequence[int], subscriber_id: int) -> str | None:
-    ids = connection.execute(select(receipt.c.ids).where(receipt.c.campaign_id == campaign_id, receipt.c.batch_no == no)).scalar()
-    if ids is None:
-        return None
-    lines = bytes(ids).decode().split("\n")
-    if len(lines) == 1:
-        return lines[0]
-    gone = set(
-        connection.execute(
-            select(exception.c.subscriber_id).where(exception.c.campaign_id == campaign_id, exception.c.batch_no == no)
-        ).scalars()
-    )
-    return lines[[member for member in members if member not in gone].index(subscriber_id)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, String, bindparam, case, cast, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.core.campaign import OPEN, BatchState, CampaignCause, CampaignState, Tally, sources
@@ -35,6 +35,8 @@ class Campaign:
     started_at: datetime | None
     finished_at: datetime | None
     published_at: datetime | None
+    earlier: tuple[str, ...] = ()
+    #: Names under which its mail may have left in earlier lives of this database.
 
 
 class AlreadyScheduled(Exception):
@@ -174,10 +176,41 @@ def instance_since(connection: Connection) -> datetime:
     return since
 
 
+def restored_from(connection: Connection) -> datetime | None:
+    """When the backup was taken that this life of the database began with; None for its first life."""
+    taken_at: datetime | None = connection.execute(select(instance.c.restored_from)).scalar_one()
+    return taken_at
+
+
+def earlier_names(connection: Connection, issue_id: str) -> list[str]:
+    """Under which names an issue's mail may have left in earlier lives, of all its campaigns."""
+    found = connection.execute(select(t.c.earlier).where(t.c.issue_id == issue_id).order_by(t.c.id)).scalars()
+    return list(dict.fromkeys(name for names in found for name in names.split()))
+
+
+def begin_life(connection: Connection, *, name: str, taken_at: datetime, now: datetime) -> list[int]:
+    """Makes a restored database another one than it was: a new name, every campaign that is not final held, the old name kept
+    with each. Gives the campaigns that are held. The caller puts the open batches in doubt (``store.doubts.restore``).
+
+    A campaign that was scheduled for a time still to come cannot have started: it is held, but nothing of it is in doubt.
+    """
+    old = instance_name(connection)
+    reason = f"the database was restored from a backup of {taken_at:%Y-%m-%d %H:%M} UTC: it may have been sent or cancelled since"
+    not_begun = (t.c.state == CampaignState.SCHEDULED) & (t.c.due_at > now)
+    mine = literal(old + "-") + cast(t.c.id, String)
+    names = case((t.c.earlier == "", mine), else_=t.c.earlier + literal(" ") + mine)
+    open_batches = select(batch.c.no).where(batch.c.campaign_id == t.c.id, batch.c.state.in_(OPEN)).exists()
+    waiting = t.c.state.in_((*sources(CampaignCause.HOLD), CampaignState.HELD))
+    connection.execute(update(t).where((waiting & ~not_begun) | open_batches).values(earlier=names))
+    held = connection.execute(update(t).where(waiting).values(state=CampaignState.HELD, reason=reason).returning(t.c.id)).scalars().all()
+    connection.execute(update(instance).values(name=name, since=now, restored_from=taken_at))
+    return sorted(held)
+
+
 def _campaign(row: Row[Any]) -> Campaign:
     return Campaign(
         id=row.id, edition_id=row.edition_id, issue_id=row.issue_id, newsletter=row.newsletter, state=CampaignState(row.state),
         reason=row.reason, due_at=row.due_at, wall_time=row.wall_time, time_zone=row.time_zone,
         not_after=timedelta(seconds=row.not_after_s), if_late=row.if_late, audience=row.audience, created_at=row.created_at,
-        started_at=row.started_at, finished_at=row.finished_at, published_at=row.published_at,
+        started_at=row.started_at, finished_at=row.finished_at, published_at=row.published_at, earlier=tuple(row.earlier.split()),
     )  # fmt: skip

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, case, func, literal, select, update
 
 from pipeline.core.campaign import BatchCause, BatchState, batch_sources
 from pipeline.store.batches import BatchKey, Claim, at, being_sent, in_it
 from pipeline.store.tables import batch as t
+from pipeline.store.types import UTCDateTime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,8 @@ class Doubt:
     intended_at: datetime
     body_digest: str
     looks: int
+    restored: bool = False
+    #: Called, if at all, in an earlier life of this database, under a name that ``earlier`` of its campaign begins.
 
     @property
     def claim(self) -> Claim:
@@ -50,8 +54,37 @@ def doubts(connection: Connection, now: datetime, *, campaign_id: int | None = N
                 intended_at=row.intended_at,
                 body_digest=row.body_digest or "",
                 looks=row.looks,
+                restored=row.restored,
             )
         )
+    return found
+
+
+def restore(connection: Connection, taken_at: datetime, now: datetime, provider: str, *, campaign_id: int | None = None) -> int:
+    """Puts what is open in doubt, of one campaign or of all, because the ledger is a backup; gives the number of batches.
+
+    ``intended_at`` becomes the earliest moment at which its mail can have left: its own call's, else that of the backup; for readers
+    who were moved out of a batch in doubt, when that was.
+    """
+    earliest = case((t.c.state == BatchState.IN_DOUBT, t.c.not_before), else_=literal(taken_at, UTCDateTime))
+    query = update(t).where(t.c.state.in_(batch_sources(BatchCause.RESTORE)))
+    if campaign_id is not None:
+        query = query.where(t.c.campaign_id == campaign_id)
+    return connection.execute(
+        query.values(
+            state=BatchState.IN_DOUBT, restored=True, lease_until=None, looks=0, not_before=now,
+            intended_at=func.coalesce(t.c.intended_at, earliest), provider=func.coalesce(t.c.provider, provider),
+            detail="the database was restored from a backup: it may have been mailed since",
+        )
+    ).rowcount  # fmt: skip
+
+
+def in_doubt(connection: Connection, campaign_ids: Collection[int]) -> list[Claim]:
+    """All batches in doubt of those campaigns, also those that no look-up can settle."""
+    found = []
+    for row in connection.execute(select(t).where(t.c.state == BatchState.IN_DOUBT, t.c.campaign_id.in_(campaign_ids))):
+        key = BatchKey(row.campaign_id, row.no)
+        found.append(Claim(key=key, generation=row.generation, fence=row.fence, members=in_it(connection, key, row.members)))
     return found
 
 
@@ -94,7 +127,7 @@ def resolve(connection: Connection, key: BatchKey, cause: BatchCause, *, detail:
     if cause is BatchCause.ACCEPT:
         values |= {"state": BatchState.ACCEPTED, "accepted_at": now}
     elif cause is BatchCause.RESEND:
-        values |= {"state": BatchState.PLANNED, "generation": t.c.generation + 1, "not_before": now, "looks": 0}
+        values |= {"state": BatchState.PLANNED, "generation": t.c.generation + 1, "not_before": now, "looks": 0, "restored": False}
     else:
         values |= {"state": BatchState.CANCELLED}
     return connection.execute(update(t).where(at(key), t.c.state == BatchState.IN_DOUBT).values(**values)).rowcount == 1

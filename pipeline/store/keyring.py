@@ -40,7 +40,12 @@ def open_keyring(directory: Path, engine: Engine) -> Keyring:
                 )  # fmt: skip
         for name in missing:
             _create(directory, f"{name}.key")
-    return Keyring(**{name: _read(directory / f"{name}.key") for name in names})
+    return read_keyring(directory)
+
+
+def read_keyring(directory: Path) -> Keyring:
+    """Reads keys that must be there. Raises ConfigurationError."""
+    return Keyring(**{name: _read(directory / f"{name}.key") for name in ("index", "leave")})
 
 
 def _create(directory: Path, name: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, insert, literal, select, update
 
+from pipeline.core.feedback import Bar, outweighs
 from pipeline.store.addresses import Vault
 from pipeline.store.engine import insert_ignoring
 from pipeline.store.tables import consent, import_progress, subscriber, subscription, suppression
@@ -139,6 +140,17 @@ def addresses_of(connection: Connection, vault: Vault, ids: Sequence[int]) -> di
     return {row.id: vault.open(bytes(row.address)) for row in rows}
 
 
+def indexes_of(connection: Connection, ids: Sequence[int]) -> dict[int, bytes]:
+    """The address indexes of those ids that are there."""
+    rows = connection.execute(select(subscriber.c.id, subscriber.c.address_index).where(subscriber.c.id.in_(ids)))
+    return {row.id: bytes(row.address_index) for row in rows}
+
+
+def by_index(connection: Connection, indexes: Sequence[bytes]) -> dict[bytes, int]:
+    """The readers with those address indexes."""
+    return _ids(connection, indexes)
+
+
 def find(connection: Connection, vault: Vault, address: str) -> int | None:
     """The id of the reader with exactly this address."""
     return connection.execute(select(subscriber.c.id).where(subscriber.c.address_index == vault.index(address))).scalar()
@@ -153,12 +165,14 @@ def subscriptions(connection: Connection, subscriber_id: int) -> list[Row[Any]]:
 
 
 def leave(connection: Connection, subscriber_id: int, newsletter: str, *, method: str, now: datetime) -> bool:
-    """Ends a subscription, with evidence; False when it had ended before (asking twice is fine)."""
+    """Ends a subscription, with evidence; False when it had ended before (asking twice is fine), or began after ``now``."""
     moved = connection.execute(
         update(subscription)
         .where(
             subscription.c.subscriber_id == subscriber_id, subscription.c.newsletter == newsletter, subscription.c.state != "unsubscribed"
         )
+        # News may be old: it ends the subscription it speaks of, not one that the reader has made since.
+        .where(subscription.c.since <= now)
         .values(state="unsubscribed", since=now)
     )
     if moved.rowcount != 1:
@@ -175,10 +189,32 @@ def counts(connection: Connection, newsletter: str) -> dict[str, int]:
     return {state: int(n) for state, n in connection.execute(query)}
 
 
-def suppress(connection: Connection, index: bytes, newsletter: str, reason: str, now: datetime) -> bool:
-    """Bars an address; False when it was barred already."""
-    statement = insert_ignoring(connection, suppression).values(address_index=index, newsletter=newsletter, reason=reason, since=now)
-    return connection.execute(statement.returning(suppression.c.reason)).first() is not None
+def suppress(connection: Connection, index: bytes, newsletter: str, bar: Bar, since: datetime, *, source: str = "") -> bool:
+    """Bars an address; False when it was barred already. Of several reasons the weightiest is kept, of equal ones the first."""
+    values = {"reason": bar, "since": since, "source": source}
+    statement = insert_ignoring(connection, suppression).values(address_index=index, newsletter=newsletter, **values)
+    if connection.execute(statement.returning(suppression.c.reason)).first() is not None:
+        return True
+    there = (suppression.c.address_index == index) & (suppression.c.newsletter == newsletter)
+    old = connection.execute(select(suppression).where(there)).first()
+    if old is not None and (outweighs(bar, old.reason) or (bar == old.reason and (since, source) < (old.since, old.source))):
+        connection.execute(update(suppression).where(there).values(**values))
+    return False
+
+
+def unsuppress_soft(connection: Connection, index: bytes) -> None:
+    """Lifts the bar that soft bounces brought, and no other."""
+    soft = (suppression.c.newsletter == ALL) & (suppression.c.reason == Bar.SOFT_BOUNCED)
+    connection.execute(delete(suppression).where(suppression.c.address_index == index, soft))
+
+
+def suppressions(connection: Connection, index: bytes | None = None) -> list[Row[Any]]:
+    """How many addresses are barred, by newsletter, reason and source, and since when the newest; or those of one address."""
+    columns = (suppression.c.newsletter, suppression.c.reason, suppression.c.source)
+    query = select(*columns, func.count().label("readers"), func.max(suppression.c.since).label("newest")).group_by(*columns)
+    if index is not None:
+        query = query.where(suppression.c.address_index == index)
+    return list(connection.execute(query.order_by(*columns)))
 
 
 def unsuppress(connection: Connection, index: bytes, newsletter: str) -> bool:

@@ -13,7 +13,7 @@ from pipeline.store.engine import reading, transaction
 from pipeline.store.tables import instance
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0004"
+HEAD = "0005"
 """This version's revision. Known here so that a normal start need not load Alembic; a test holds it to the scripts."""
 
 
@@ -28,7 +28,7 @@ def upgrade(engine: Engine, now: datetime) -> tuple[str | None, str]:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    before = _revision(engine)
+    before = revision(engine)
     with transaction(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -39,20 +39,25 @@ def upgrade(engine: Engine, now: datetime) -> tuple[str | None, str]:
 
 def require_current(engine: Engine, now: datetime) -> None:
     """Creates the schema in an empty database; refuses one of another version. Raises DatabaseFault."""
-    revision = _revision(engine)
-    if revision is None:
+    found = revision(engine)
+    if found is None:
         upgrade(engine, now)
-    elif revision in [path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py")]:
-        if revision != HEAD:
-            raise DatabaseFault(f"the database is of an older version ({revision})", hint="Back it up, then run: briefing db upgrade")
+    elif is_known(found):
+        if found != HEAD:
+            raise DatabaseFault(f"the database is of an older version ({found})", hint="Back it up, then run: briefing db upgrade")
     else:
-        raise DatabaseFault(f"the database is of a newer version ({revision}) than this program", hint="Install the newer Briefing.")
+        raise DatabaseFault(f"the database is of a newer version ({found}) than this program", hint="Install the newer Briefing.")
 
 
-def _revision(engine: Engine) -> str | None:
+def is_known(revision: str) -> bool:
+    """Whether this program has the migration to that revision."""
+    return revision in [path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py")]
+
+
+def revision(engine: Engine) -> str | None:
     """The revision a database is at; None for an empty one."""
     with reading(engine) as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
-        revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-        return revision
+        found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        return found

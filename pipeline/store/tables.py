@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -20,10 +21,13 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
+    false,
     text,
 )  # fmt: skip
 
 from pipeline.core.campaign import BatchState, CampaignState
+from pipeline.core.event import EventType
 from pipeline.store.types import UTCDateTime
 
 metadata = MetaData(
@@ -40,7 +44,7 @@ metadata = MetaData(
 _Id = BigInteger().with_variant(Integer, "sqlite")
 
 
-def _one_of(column: str, values: type[CampaignState] | type[BatchState]) -> str:
+def _one_of(column: str, values: type[CampaignState] | type[BatchState] | type[EventType]) -> str:
     return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
 
 
@@ -53,6 +57,8 @@ instance = Table(
     Column("id", Integer, primary_key=True),
     Column("name", String(16), nullable=False),
     Column("since", UTCDateTime, nullable=False),
+    Column("restored_from", UTCDateTime),
+    #: When the backup was taken that this life began with; null for the first life.
     CheckConstraint("id = 1", name="one_row"),
 )
 
@@ -129,6 +135,8 @@ suppression = Table(
     Column("newsletter", String(80), nullable=False, server_default=text("'*'")),
     #: ``*`` for all newsletters.
     Column("reason", String(16), nullable=False),
+    Column("source", String(40), nullable=False, server_default=text("''")),
+    #: Who said so: a provider's name, or empty for a person.
     Column("since", UTCDateTime, nullable=False),
     PrimaryKeyConstraint("address_index", "newsletter"),
 )
@@ -172,6 +180,8 @@ campaign = Table(
     Column("finished_at", UTCDateTime),
     Column("published_at", UTCDateTime),
     #: When the archive got the edition.
+    Column("earlier", Text, nullable=False, server_default=text("''")),
+    #: Names under which its mail may have left in earlier lives of the database, each ``<instance>-<campaign>``, with blanks between.
     CheckConstraint(_one_of("state", CampaignState), name="state"),
 )
 # One issue goes out once: a second campaign for it needs the first one cancelled.
@@ -216,6 +226,8 @@ batch = Table(
     Column("accepted_at", UTCDateTime),
     Column("detail", Text, nullable=False, server_default=text("''")),
     #: What the provider last said, without addresses.
+    Column("restored", Boolean, nullable=False, server_default=false()),
+    #: In doubt because of a restore: its readers may have been mailed under any name of ``campaign.earlier``, in any batch.
     PrimaryKeyConstraint("campaign_id", "no"),
     CheckConstraint(_one_of("state", BatchState), name="state"),
     CheckConstraint("suppressed + refused + moved <= size", name="sums"),
@@ -262,4 +274,53 @@ exception = Table(
     PrimaryKeyConstraint("campaign_id", "subscriber_id", "batch_no"),
     ForeignKeyConstraint(["campaign_id", "batch_no"], ["batch.campaign_id", "batch.no"]),
     CheckConstraint("kind IN ('suppressed', 'refused', 'moved')", name="kind"),
+)
+
+# --- what providers report -----------------------------------------------------------------------------------------------
+
+#: News from providers, each once by the provider's own id. No body and no address is kept: decision 19.
+event = Table(
+    "event",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("provider", String(40), nullable=False),
+    Column("event_id", String(200), nullable=False),
+    Column("type", String(16), nullable=False),
+    Column("at", UTCDateTime, nullable=False),
+    Column("received_at", UTCDateTime, nullable=False),
+    #: Ours, as the event says until it is applied, and checked from then on. No foreign keys: an event may say anything.
+    Column("campaign_id", _Id),
+    Column("batch_no", Integer),
+    Column("subscriber_id", _Id),
+    Column("address_index", LargeBinary),
+    #: To find the reader by; emptied when the event is applied.
+    Column("receipt", Text, nullable=False, server_default=text("''")),
+    Column("reason", String(16), nullable=False, server_default=text("''")),
+    Column("final", Boolean, nullable=False),
+    Column("detail", Text, nullable=False, server_default=text("''")),
+    Column("applied_at", UTCDateTime),
+    UniqueConstraint("provider", "event_id"),
+    CheckConstraint(_one_of("type", EventType), name="type"),
+)
+_WAITING = "applied_at IS NULL"
+Index("ix_event_waiting", event.c.id, sqlite_where=text(_WAITING), postgresql_where=text(_WAITING))
+Index("ix_event_message", event.c.campaign_id, event.c.subscriber_id, event.c.type)
+Index("ix_event_reader", event.c.subscriber_id, event.c.type)
+
+#: What providers that sign no body have signed, kept for as long as it counts as fresh: it is good for one event.
+nonce = Table(
+    "nonce",
+    metadata,
+    Column("provider", String(40), nullable=False),
+    Column("value", String(200), nullable=False),
+    Column("received_at", UTCDateTime, nullable=False),
+    PrimaryKeyConstraint("provider", "value"),
+)
+
+#: Up to when a provider's events have been asked for.
+poll = Table(
+    "poll",
+    metadata,
+    Column("provider", String(40), primary_key=True),
+    Column("done_until", UTCDateTime, nullable=False),
 )

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import Connection, Engine, func, insert, inspect, select
 
 from pipeline.core.campaign import BatchCause, BatchState, CampaignCause, CampaignState
+from pipeline.core.feedback import Bar
 from pipeline.core.message import Refused, RejectReason
 from pipeline.core.settlement import Settlement
-from pipeline.store import batches, campaigns, doubts, readers
+from pipeline.store import batches, campaigns, doubts, fates, readers
 from pipeline.store.addresses import Vault
 from pipeline.store.batches import BatchKey, Claim
 from pipeline.store.engine import reading, transaction
@@ -198,6 +199,7 @@ def test_a_mixed_answer_keeps_the_sums(engine: Engine, clock: SetClock) -> None:
         later=(b, c),
         unknown=(d,),
         after_s=30,
+        detail="the connection was lost",
     )
     with transaction(engine) as connection:
         assert batches.record(connection, claim, mixed, clock())
@@ -205,12 +207,23 @@ def test_a_mixed_answer_keeps_the_sums(engine: Engine, clock: SetClock) -> None:
         assert (tally.sent, tally.refused, tally.waiting, tally.in_doubt, tally.total) == (6, 1, 2, 1, 10)
         assert batches.ready(connection, clock(), 10) == []
         assert batches.ready(connection, clock() + timedelta(seconds=30), 10) == [BatchKey(id, 2)]
-        fates = {member: batches.fate(connection, id, member) for member in claim.members}
-    assert fates[a].status == "rejected"
-    assert fates[b].status == fates[c].status == "waiting"
-    assert fates[d].status == "in_doubt"
-    assert {fates[member].receipt for member in rest} == {f"r{member}" for member in rest}
-    assert all(fates[member].receipt == f"r{member}" for member in rest)
+        found = {member: fates.fate(connection, id, member) for member in claim.members}
+    assert found[a].status == "rejected"
+    assert found[b].status == found[c].status == "waiting"
+    assert (found[d].status, found[d].detail) == ("in_doubt", "the connection was lost")
+    assert {found[member].receipt for member in rest} == {f"r{member}" for member in rest}
+    assert all(found[member].receipt == f"r{member}" for member in rest)
+
+
+def test_a_key_is_shown_only_of_a_batch_that_was_called_under_it(engine: Engine, clock: SetClock) -> None:
+    id = launch(engine, clock(), count=20, size=10)
+    one, whole = take(engine, BatchKey(id, 1), clock()), take(engine, BatchKey(id, 2), clock())
+    lost = Settlement(cause=BatchCause.ACCEPT_PARTLY, receipts=("r",), unknown=one.members[:1], detail="the connection was lost")
+    with transaction(engine) as connection:
+        assert batches.record(connection, one, lost, clock())
+        assert batches.record(connection, whole, Settlement(cause=BatchCause.DOUBT, detail="no answer"), clock())
+        shown = {found.key.no: (found.provider_key, found.readers, found.detail) for found in batches.troubled(connection, id, "c0ffee")}
+    assert shown == {2: (f"c0ffee-{id}-2-{whole.generation}", 10, "no answer"), 3: ("", 1, "the connection was lost")}
 
 
 def test_who_was_mailed_after_a_move_is_never_mailed_by_a_second_campaign(engine: Engine, clock: SetClock) -> None:
@@ -237,7 +250,7 @@ def test_who_left_after_the_plan_is_not_mailed_and_is_counted(engine: Engine, cl
         gone, barred = claim.members[0], claim.members[1]
         assert readers.leave(connection, gone, "weekly", method="test", now=clock())
         index = connection.execute(select(subscriber.c.address_index).where(subscriber.c.id == barred)).scalar_one()
-        assert readers.suppress(connection, bytes(index), readers.ALL, "manual", clock())
+        assert readers.suppress(connection, bytes(index), readers.ALL, Bar.MANUAL, clock())
         addresses = readers.mailable(connection, VAULT, "weekly", claim.members)
         claim = batches.except_suppressed(connection, claim, [m for m in claim.members if m not in addresses], clock())
         assert len(claim.members) == 8

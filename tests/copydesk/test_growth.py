@@ -62,7 +62,7 @@ def grows(small: Callable[[], object], big: Callable[[], object]) -> bool:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_twice_the_text_is_about_twice_the_work(shape: str) -> None:
     make = SHAPES[shape]
-    small, big = draft(make(150)), draft(make(300))
+    small, big = draft(make(65)), draft(make(130))
     copies: dict[str, Copy] = {}
 
     def reading(name: str, source: str) -> None:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
 FLOORS = sorted({path.stem for path in (ROOT / "pipeline").iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()})
 NAMES = sorted(set(re.findall(rf"`((?:{'|'.join(FLOORS)})(?:\.\w+)+)`", PAGE)))
-TABLES = {"subscription.state", "campaign.state", "batch.state"}
+TABLES = {"subscription.state", "campaign.state", "batch.state", "event.applied_at"}
 
 
 def _resolve(name: str) -> Any:

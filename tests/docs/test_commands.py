@@ -153,6 +153,7 @@ def test_the_json_examples_have_the_shape_of_real_answers(answer: Answer, root: 
         "readers add": ("readers", "add", "anton@example.org", *newsletter, "--consent", "a test"),
         "readers find": ("readers", "find", "maria@example.org"),
         "suppressions add": ("suppressions", "add", "leila@example.org"),
+        "suppressions list": ("suppressions", "list"),
         "suppressions remove": ("suppressions", "remove", "leila@example.org"),
         "schedule": ("schedule", ISSUE, "--at", "in 3h"),
         "status": ("status", "1"),

@@ -84,6 +84,7 @@ def test_the_front_matter_and_the_settings_around_an_issue_are_shown(page: Page)
         "schedule",
         "editions",
         "needs_legal_notice",
+        "pictures",
     }
     assert set(Newsletter.model_fields) - elsewhere == given
 

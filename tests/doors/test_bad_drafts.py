@@ -75,7 +75,7 @@ DRAFTS: list[tuple[str, bytes | str, str, int]] = [
     ("two megabytes in a word", FRONT + "a" * 2_000_000 + END, "draft-size", 1),
     ("a hundred megabytes", b"\xd0\xbf" * 50_000_000, "draft-size", 1),
     ("5,000 links", FRONT + "".join(f"[link {n}](https://example.org/{n}) " for n in range(5000)) + END, "draft-size", 1),
-    ("as many links as fit", FRONT + "".join(f"[l{n}](https://e.org/{n}) " for n in range(3500)) + END, "mail-size", 1),
+    ("as many links as fit", FRONT + "".join(f"[l{n}](https://e.org/{n}) " for n in range(3500)) + END, "mail-clipped", 1),
     ("as many paragraphs as fit", FRONT + "a\n\n" * 20_000 + END, "draft-size", 1),
     ("a long front matter", FRONT.replace("preheader", "topics: [" + "a, " * 20_000 + "b]\npreheader") + END, "draft-size", 2),
     ("a table", FRONT + "Words.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n" + END, "table", LINE + 2),

@@ -319,3 +319,29 @@ def test_output_cut_off_is_no_error(process: Process) -> None:
     with one.stderr:
         assert one.stderr.read() == ""
     assert one.wait(timeout=30) in (0, 1)  # click ends with 1 when it is the one who notices
+
+
+def test_hooks_need_a_key_to_sign_them(briefing: Briefing) -> None:
+    answer = briefing("sandbox", "--hooks", "http://127.0.0.1:8000/hooks/sandbox")
+    assert answer.code == 2
+    assert "--hooks needs a signing key" in answer.err
+    assert "BRIEFING_SANDBOX_SIGNING_KEY" in answer.err
+
+
+def test_a_signing_key_is_a_secret(briefing: Briefing, root: Path) -> None:
+    assert "s3cret" not in briefing("config", "show", environment={"BRIEFING_MAILGUN_SIGNING_KEY": "s3cret"}).out
+    file = root / "config" / "newsroom.toml"
+    file.write_text(file.read_text("utf-8").replace("[provider.mailgun]\n", '[provider.mailgun]\nsigning_key = "s3cret"\n'), "utf-8")
+    answer = briefing("status")
+    assert answer.code == 2
+    assert "is a secret" in answer.err and "BRIEFING_MAILGUN_SIGNING_KEY" in answer.err
+
+
+def test_suppressions_are_counted_and_never_listed(briefing: Briefing) -> None:
+    assert briefing("suppressions", "list").out == "No address is suppressed.\n"
+    briefing("suppressions", "add", "leila@example.org")
+    briefing("suppressions", "add", "anton@example.org", "--newsletter", "eurasia-briefing")
+    said = briefing("suppressions", "list")
+    assert "all newsletters: 1 manual" in said.out
+    assert "eurasia-briefing: 1 manual" in said.out
+    assert "@" not in said.out

@@ -25,5 +25,5 @@ def test_a_send_is_counted_on_both_sides(briefing: Briefing, provider: str, call
     assert found["seconds"] - found["launch_seconds"] >= 0.02
     assert found["cpu_seconds"] > 0
     assert found["peak_memory_bytes"] > 1_000_000
-    assert found["database_bytes"] > found["ledger_bytes"] > 0
+    assert found["database_bytes"] > found["ledger_bytes"] >= 0
     assert found["share_of_ceiling"] == pytest.approx(1 / found["ratio"], rel=0.5, abs=0.001)

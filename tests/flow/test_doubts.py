@@ -109,6 +109,11 @@ def test_not_now_is_no_answer_about_the_call_before(open_office: Open) -> None:
     assert doubts.reconcile(office.sender) == Reconciled(waiting=1)
     assert office.status(id).tally.in_doubt == 1000
     assert office.deliver_ready() == 0
+    office.clock.pass_by(seconds=20)
+    assert doubts.reconcile(office.sender) == Reconciled(waiting=1)
+    assert house.calls == 3, "it was called again before the time it named"
+    office.clock.pass_by(seconds=11)
+    assert doubts.reconcile(office.sender) == Reconciled(settled=1)
 
 
 def test_a_repeat_is_the_same_bytes_though_a_reader_has_left(open_office: Open) -> None:

@@ -29,13 +29,14 @@ DAY = datetime(2021, 8, 18, 6, tzinfo=UTC)
 _ELEMENTS = frozenset(
     (  # noqa: SIM905
         "html head meta title style body div table tbody tr td p h1 h2 h3 h4 h5 h6 a img strong em br code span ul ol li "
-        "blockquote hr link header main article footer nav section figure figcaption address time aside dl dt dd small "
+        "blockquote hr link header main article footer nav section figure figcaption address time aside dl dt dd small picture source "
     ).split()
 )
 _ATTRIBUTES = frozenset(
     (  # noqa: SIM905
         "class style href src alt width height lang dir role id name content http-equiv charset rel type hreflang title datetime "
         "start cellpadding cellspacing border align valign bgcolor property media data-premailer loading decoding sizes "
+        "srcset fetchpriority "
     ).split()
 )
 

@@ -42,7 +42,7 @@ CONTENT = Content(
 )
 
 
-def batch(count: int = 1, **changes: str) -> Batch:
+def batch(count: int = 1, **changes: Any) -> Batch:
     recipients = (
         Recipient(subscriber_id=i, address=f"reader{i}@example.com", unsubscribe_url=f"https://news.example.org/u/{i}")
         for i in range(1, count + 1)

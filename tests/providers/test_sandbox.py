@@ -193,7 +193,11 @@ def test_events_by_message_id_and_recipient(client: httpx.Client) -> None:
     assert items[0]["message"]["headers"]["message-id"] == "one@news.example.org"
     one = client.get("/v3/news.example.org/events", params=query | {"recipient": "b@example.com"}).json()["items"]
     assert [item["recipient"] for item in one] == ["b@example.com"]
-    assert client.get("/v3/news.example.org/events", params={"event": "delivered"}).json()["items"] == []
+    delivered = client.get("/v3/news.example.org/events", params={"event": "delivered OR failed", "message-id": "one@news.example.org"})
+    assert [item["event"] for item in delivered.json()["items"]] == ["delivered", "delivered"]
+    assert client.get("/v3/news.example.org/events", params={"event": "complained"}).json()["items"] == []
+    assert client.get("/v3/news.example.org/events", params={"begin": str(NOW.timestamp() + 1)}).json()["items"] == []
+    assert client.get("/v3/news.example.org/events", params={"begin": "soon"}).status_code == 400
     assert client.get("/v3/other.example.org/events").json()["items"] == []
     assert httpx.get(f"{client.base_url}/v3/news.example.org/events", trust_env=False).status_code == 401
 
@@ -202,7 +206,7 @@ def test_events_page_by_page(client: httpx.Client) -> None:
     variables = json.dumps({f"r{i}@example.com": {"name": "x"} for i in range(7)})
     client.post(PATH, data=form(to=[f"r{i}@example.com" for i in range(7)], **{"recipient-variables": variables}))
     seen: list[str] = []
-    page = client.get("/v3/news.example.org/events", params={"limit": 3}).json()
+    page = client.get("/v3/news.example.org/events", params={"limit": 3, "event": "accepted"}).json()
     while page["items"]:
         seen += [item["recipient"] for item in page["items"]]
         page = client.get(page["paging"]["next"]).json()

@@ -322,7 +322,7 @@ def test_the_clip_says_that_nothing_is_cut_or_cuts(tab: Watched, preview: str, d
     open_issue(tab, preview, "clipped")
     assert "Nothing is cut off: the HTML part is" in tab.page.locator("#note").inner_text()
     assert "[Message clipped]" not in tab.page.evaluate(FRAME_TEXT)
-    change(draft, "\n## ", "\n" + "".join(f"Number {n}: {'a word and another ' * 40}\n\n" for n in range(160)) + "\n## ")
+    change(draft, "\n## ", "\n" + "".join(f"Number {n}: {'a word and another ' * 40}\n\n" for n in range(115)) + "\n## ")
     wait_for(tab, f"({FRAME_TEXT}).includes('[Message clipped]')")
     text = tab.page.evaluate(FRAME_TEXT)
     assert text.rstrip().endswith("View entire message"), "the note stands below what is left"

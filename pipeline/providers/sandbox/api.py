@@ -10,9 +10,9 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -24,6 +24,7 @@ from starlette.routing import Route
 from pipeline.clock import Clock
 from pipeline.core.message import InlinePicture
 from pipeline.providers.sandbox.adapter import KEY_WINDOW_S, DoubtClass
+from pipeline.providers.sandbox.events import EVENTS_A_MAIL, events_of, happened
 from pipeline.providers.sandbox.faults import Dice
 from pipeline.providers.sandbox.intake import INVALID_TO, Rejected, read_call
 from pipeline.providers.sandbox.rendering import all_headers
@@ -162,49 +163,50 @@ def _events(store: SandboxStore, dice: Dice, now: Clock) -> Endpoint:
         if wanted is None:
             return JSONResponse({"message": "not a page of events"}, 400)
         domain, limit = request.path_params["domain"], min(max(int(wanted["limit"]), 1), EVENTS_PAGE)
-        found, until = list[Mail](), now() - timedelta(seconds=dice.lag_s)
-        if wanted["event"] in ("", "accepted"):  # nothing else ever happens here
-            filters = {"domain": domain, "message_id": wanted["message-id"], "recipient": wanted["recipient"]}
-            found += await run_in_threadpool(lambda: store.accepted(**filters, after=int(wanted["after"]), until=until, limit=limit))
-        following = dict(wanted, after=str(found[-1].id if found else wanted["after"]))
+        # An event comes to light as late as the search does.
+        until = now() - timedelta(seconds=dice.lag_s)
+        items, last = await run_in_threadpool(_page_from, store, domain, wanted, limit, until)
+        following = dict(wanted, after=str(last))
         page = base64.urlsafe_b64encode(json.dumps(following).encode()).decode()
         address = str(request.url.replace(path=f"/v3/{domain}/events/{page}", query=""))
-        return JSONResponse({"items": [_event(mail) for mail in found], "paging": {"next": address}})
+        return JSONResponse({"items": items, "paging": {"next": address}})
 
     return events
 
 
+def _page_from(
+    store: SandboxStore, domain: str, wanted: Mapping[str, str], limit: int, until: datetime
+) -> tuple[list[dict[str, object]], int]:
+    """The events of the next mails, taken at ``until`` or before, that have any that are wanted, at most ``limit``; and the last mail
+    that was looked at."""
+    kinds = frozenset(filter(None, (kind.strip() for kind in wanted["event"].split(" OR "))))
+    begin, end = float(wanted["begin"] or 0), float(wanted["end"] or "inf")
+    last = int(wanted["after"])
+    most = limit if kinds == {"accepted"} else max(limit // EVENTS_A_MAIL, 1)
+    filters = {"domain": domain, "message_id": wanted["message-id"], "recipient": wanted["recipient"], "tag": wanted["tags"]}
+    while mails := store.accepted(**filters, after=last, until=until, limit=most):
+        last = mails[-1].id
+        items = [event for mail in mails for event in events_of(mail) if happened(event, kinds, begin, end)]
+        if items:
+            return items, last
+    return [], last
+
+
+_FILTERS = ("message-id", "recipient", "event", "tags", "begin", "end")
+
+
 def _page_of(request: Request) -> dict[str, str] | None:
     """The filters of a first page from its query, of a further one from its token; None when either is nonsense."""
-    wanted = {name: request.query_params.get(name, "") for name in ("message-id", "recipient", "event")}
+    wanted = {name: request.query_params.get(name, "") for name in _FILTERS}
     wanted |= {"limit": request.query_params.get("limit", "100"), "after": "0"}
     try:
         if token := request.path_params.get("page"):
             wanted = {name: str(json.loads(base64.urlsafe_b64decode(token))[name]) for name in wanted}
-        int(wanted["limit"]), int(wanted["after"])
+        int(wanted["limit"]), int(wanted["after"]), float(wanted["begin"] or 0), float(wanted["end"] or 0)
     except (ValueError, LookupError, TypeError, binascii.Error):
         return None
     wanted["message-id"] = wanted["message-id"].removeprefix("<").removesuffix(">")
     return wanted
-
-
-def _event(mail: Mail) -> dict[str, object]:
-    return {
-        "event": "accepted",
-        "id": f"sandbox-{mail.id}",
-        "timestamp": mail.received_at.timestamp(),
-        "log-level": "info",
-        "method": "HTTP",
-        "recipient": mail.address,
-        "recipient-domain": mail.address.rpartition("@")[2],
-        "tags": list(mail.tags),
-        "user-variables": dict(mail.variables),
-        "flags": {"is-authenticated": True, "is-test-mode": False},
-        "message": {
-            "headers": {"to": mail.to, "message-id": mail.message_id, "from": mail.sender, "subject": mail.subject},
-            "attachments": [],
-        },
-    }
 
 
 def _own_routes(store: SandboxStore) -> list[Route]:

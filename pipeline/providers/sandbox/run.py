@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from pipeline.clock import Clock, system_clock
 from pipeline.providers.sandbox.adapter import DEFAULT_API_KEY, DoubtClass
 from pipeline.providers.sandbox.faults import Faults
+from pipeline.providers.sandbox.hooks import Hooks, HookSender
 from pipeline.providers.sandbox.server import LOOPBACK_NAMES, create_app
 from pipeline.providers.sandbox.store import SandboxStore
 from pipeline.serving import LOOPBACK, serve_app, start_app
@@ -52,8 +53,11 @@ def start_in_thread(
     api_key: str = DEFAULT_API_KEY,
     doubt_class: DoubtClass = DoubtClass.SEARCH,
     next_free: bool = False,
+    hooks: Hooks | None = None,
 ) -> RunningServer:
     """Starts a sandbox and returns once it answers. Port 0 takes any free one; ``next_free`` moves on from a busy one.
+
+    With ``hooks``, it tells of what becomes of its mail.
 
     UsageError when the port is taken, OutsideFault when the server does not come up within 15 s.
     """
@@ -64,7 +68,14 @@ def start_in_thread(
     except BaseException:
         store.close()
         raise
-    return RunningServer(running.url, store, running.stop)
+    teller = HookSender(store, hooks, now) if hooks else None
+
+    def stop() -> None:
+        if teller is not None:
+            teller.stop()
+        running.stop()
+
+    return RunningServer(running.url, store, stop)
 
 
 def serve(
@@ -77,14 +88,18 @@ def serve(
     api_key: str = DEFAULT_API_KEY,
     doubt_class: DoubtClass = DoubtClass.SEARCH,
     next_free: bool = False,
+    hooks: Hooks | None = None,
     ready: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Runs a sandbox in this thread until it is interrupted; ``ready`` is told its URL once the port is taken."""
     store = SandboxStore(store_path)
+    teller = HookSender(store, hooks, now) if hooks else None
     try:
         application = _application(store, host, faults or Faults(), now, api_key, doubt_class)
         serve_app(application, host, port, next_free=next_free, name="sandbox", http=_DroppableConnection, ready=ready)
     finally:
+        if teller is not None:
+            teller.stop()
         store.close()
 
 

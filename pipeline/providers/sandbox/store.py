@@ -174,7 +174,9 @@ class SandboxStore:
             files = [] if row is None else self._reader.execute(_FILES, (mail_id,)).fetchall()
         return None if row is None else replace(_mail(row), inline=[_inline(one) for one in files])
 
-    def accepted(self, *, domain: str, message_id: str, recipient: str, after: int, until: datetime, limit: int) -> Sequence[Mail]:
+    def accepted(
+        self, *, domain: str, message_id: str, recipient: str, after: int, until: datetime, limit: int, tag: str = ""
+    ) -> Sequence[Mail]:
         """Mails of a domain, without bodies, in the order they came, from the one after ``after`` to those taken at ``until``.
 
         Empty filters match everything.
@@ -187,10 +189,25 @@ class SandboxStore:
         if recipient:
             wheres.append("mails.address = ?")
             values.append(recipient)
+        if tag:
+            wheres.append("EXISTS (SELECT 1 FROM json_each(calls.tags) WHERE value = ?)")
+            values.append(tag)
         query = f"{_BRIEF} WHERE {' AND '.join(wheres)} ORDER BY mails.id LIMIT ?"
         with self._read_lock:
             rows = self._reader.execute(query, (*values, limit)).fetchall()
         return [_mail(row) for row in rows]
+
+    def after(self, mail_id: int, limit: int) -> Sequence[Mail]:
+        """Mails of any domain, without bodies, in the order they came, from the one after ``mail_id``."""
+        query = f"{_BRIEF} WHERE mails.id > ? ORDER BY mails.id LIMIT ?"
+        with self._read_lock:
+            rows = self._reader.execute(query, (mail_id, limit)).fetchall()
+        return [_mail(row) for row in rows]
+
+    def newest(self) -> int:
+        """The number of the newest mail; 0 when there is none."""
+        with self._read_lock:
+            return int(self._reader.execute("SELECT COALESCE(MAX(id), 0) FROM mails").fetchone()[0])
 
     def stats(self) -> Stats:
         """The counts over everything stored."""

@@ -1,0 +1,218 @@
+"""What providers report: kept at once, applied by the worker, in any order and any number of times with the same end.
+
+A bounce or a complaint suppresses the address for every newsletter, an unsubscription ends one subscription, mail that is
+given up on again and again suppresses by a policy (docs/sending.md). And whatever a provider reports of a message proves that it
+took it, which settles batches in doubt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+from sqlalchemy import Connection, Row
+
+from pipeline.core.address import without_addresses
+from pipeline.core.event import Event, EventType
+from pipeline.core.feedback import Bar, SoftPolicy, bar_of, gave_up, worn_out
+from pipeline.core.message import RejectReason
+from pipeline.flow import doubts
+from pipeline.flow.context import Sender, Station
+from pipeline.providers.base import NONCE_VALID, Forged, Polled
+from pipeline.store import batches, campaigns, events, fates, readers
+from pipeline.store.batches import BatchKey
+from pipeline.store.engine import reading, transaction
+
+log = logging.getLogger("pipeline.feedback")
+
+PAGE = 1000
+"""Events applied in one transaction."""
+
+RECEIPTS_KEPT = timedelta(days=35)
+"""How far back a message is looked for by its receipt alone."""
+
+FIRST_POLL = timedelta(days=1)
+"""How far back a provider is asked the first time: the shortest time for which one of them keeps events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What became of the events of one call."""
+
+    kept: int
+    repeated: int
+
+
+def receive(station: Station, provider: str, news: Sequence[Event]) -> Received:
+    """Keeps events that a provider reported, each once. One commit: when this returns they are not lost.
+
+    Raises Forged when something new comes under a signature that was used before; nothing is kept then.
+    """
+    spent = {one.nonce for one in news if one.nonce}
+    with transaction(station.engine) as connection:
+        fresh = events.spend(connection, provider, spent, station.clock())
+        received = _keep(station, connection, provider, news)
+        if not fresh and received.kept:
+            raise Forged("other news came under the same signature before")
+    return received
+
+
+def _keep(station: Station, connection: Connection, provider: str, news: Sequence[Event]) -> Received:
+    instance = campaigns.instance_name(connection)
+    kept = events.keep(connection, [_row(station, provider, instance, one) for one in news])
+    return Received(kept, len(news) - kept)
+
+
+def _row(station: Station, provider: str, instance: str, one: Event) -> dict[str, Any]:
+    named = batches.read_provider_key(one.batch_key)
+    # A key of another newsroom, or of this one before a backup was restored: its numbers mean nothing here.
+    key = named[1] if named is not None and named[0] == instance else None
+    return {
+        "provider": provider,
+        "event_id": one.id if len(one.id) <= 200 else hashlib.sha256(one.id.encode()).hexdigest(),
+        "type": one.type,
+        "at": one.at,
+        "received_at": station.clock(),
+        "campaign_id": key.campaign_id if key else None,
+        "batch_no": key.no if key else None,
+        "subscriber_id": one.subscriber_id if key and one.subscriber_id and one.subscriber_id < 2**63 else None,
+        "address_index": station.vault.index(one.address) if one.address else None,
+        "receipt": one.receipt[:500],
+        "reason": one.reason or "",
+        "final": one.final,
+        "detail": without_addresses(one.detail) if one.detail else "",
+    }
+
+
+def apply_pending(station: Station) -> int:
+    """Applies what was kept and not applied yet; gives how many batches in doubt that settled."""
+    settled = 0
+    while True:
+        with transaction(station.engine) as connection:
+            events.one_at_a_time(connection)
+            events.forget_spent(connection, station.clock() - 2 * NONCE_VALID)
+            rows = events.waiting(connection, PAGE)
+            touched = _apply(station, connection, rows) if rows else set()
+        settled += doubts.settle_proven(station, touched)
+        if len(rows) < PAGE:
+            return settled
+
+
+def _apply(station: Station, connection: Connection, rows: Sequence[Row[Any]]) -> set[int]:
+    """One page of events; gives the campaigns they are about."""
+    whose = _resolve(connection, rows)
+    events.mark_applied(connection, whose, station.clock())
+    known = readers.indexes_of(connection, sorted({reader for _, _, reader in whose.values() if reader is not None}))
+    newsletters: dict[int, str] = {}
+    tried: set[int] = set()
+    for row in rows:
+        campaign, _, reader = whose[row.id]
+        if reader is None:
+            continue
+        if campaign is not None and campaign not in newsletters:
+            there = campaigns.get(connection, campaign)
+            newsletters[campaign] = there.newsletter if there else ""
+        type, reason = EventType(row.type), RejectReason(row.reason) if row.reason else None
+        # A reader whose own row is gone may still complain: then the event has brought the address.
+        index = known.get(reader, bytes(row.address_index) if row.address_index is not None else None)
+        bar = bar_of(type, reason)
+        if bar is not None and index is not None:
+            readers.suppress(connection, index, readers.ALL, bar, row.at, source=row.provider)
+        if type is EventType.UNSUBSCRIBED and reader in known:
+            _leave(connection, reader, newsletters.get(campaign or 0), row)
+        if type is EventType.DELIVERED or gave_up(type, reason, final=row.final):
+            tried.add(reader)
+    _judge_tries(station, connection, tried, known)
+    log.info("events: %d applied, %d of nobody here", len(rows), sum(reader is None for _, _, reader in whose.values()))
+    return set(newsletters)
+
+
+def _leave(connection: Connection, reader: int, newsletter: str | None, row: Row[Any]) -> None:
+    """Ends the subscription the message came by; without one to name, all of them: who asks to be left alone is."""
+    ended = [newsletter] if newsletter else [one.newsletter for one in readers.subscriptions(connection, reader)]
+    for one in ended:
+        readers.leave(connection, reader, one, method=f"reported by {row.provider}", now=row.at)
+
+
+def _judge_tries(station: Station, connection: Connection, subscriber_ids: Iterable[int], known: dict[int, bytes]) -> None:
+    """The policy for soft bounces, on all that is known of a reader: a delivery that is reported late lifts what it disproves."""
+    given = station.settings.newsroom.soft_bounces
+    policy = SoftPolicy(issues=given.issues, within=given.within)
+    for reader, tries in events.tries(connection, sorted(subscriber_ids)).items():
+        if reader not in known:
+            continue
+        readers.unsuppress_soft(connection, known[reader])
+        since = worn_out(tries, policy)
+        if since is not None:
+            readers.suppress(connection, known[reader], readers.ALL, Bar.SOFT_BOUNCED, since, source="policy")
+
+
+Whose = tuple[int | None, int | None, int | None]
+
+
+def _resolve(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, Whose]:
+    """Campaign, batch and reader of each event: by our own tags, else by the address, else by the receipt; else all None.
+
+    Tags count only where that reader is in that batch. What is nobody's here changes nothing.
+    """
+    members: dict[BatchKey, frozenset[int]] = {}
+
+    def belongs(key: BatchKey, reader: int) -> bool:
+        if key not in members:
+            members[key] = fates.members_of(connection, key)
+        return reader in members[key]
+
+    by_address = readers.by_index(connection, sorted({bytes(row.address_index) for row in rows if row.address_index is not None}))
+    found: dict[int, Whose] = {}
+    for row in rows:
+        key = BatchKey(row.campaign_id, row.batch_no) if row.campaign_id is not None else None
+        reader = by_address.get(bytes(row.address_index)) if row.address_index is not None else None
+        if key is not None and row.subscriber_id is not None and belongs(key, row.subscriber_id):
+            found[row.id] = (key.campaign_id, key.no, row.subscriber_id)
+        elif reader is None:
+            found[row.id] = (None, None, None)
+        elif key is not None and belongs(key, reader):
+            found[row.id] = (key.campaign_id, key.no, reader)
+        else:
+            found[row.id] = (None, None, reader)
+    _resolve_by_receipt(connection, rows, found)
+    return found
+
+
+def _resolve_by_receipt(connection: Connection, rows: Sequence[Row[Any]], found: dict[int, Whose]) -> None:
+    """Fills in what the provider's own ids for messages tell, where nothing else told the campaign."""
+    untold = [row for row in rows if row.receipt and found[row.id][0] is None]
+    for provider in {row.provider for row in untold}:
+        mine = [row for row in untold if row.provider == provider]
+        since = min(row.at for row in mine) - RECEIPTS_KEPT
+        told = fates.by_receipt(connection, provider, {row.receipt for row in mine}, since)
+        for row in mine:
+            if row.receipt in told:
+                key, reader = told[row.receipt]
+                found[row.id] = (key.campaign_id, key.no, reader)
+
+
+def poll(sender: Sender) -> int:
+    """Asks the provider for its events since the last time, where the newsroom wishes it; gives how many were new.
+
+    Only up to the moment whose events are complete by the provider's own word, so each is read once. A crash in between reads
+    some again, which does nothing. Raises BriefingError when the provider cannot be asked.
+    """
+    provider = sender.provider
+    if not (sender.settings.newsroom.poll_events and provider.capabilities.polling):
+        return 0
+    until = sender.clock() - timedelta(seconds=provider.capabilities.lookup_settles_s or 0)
+    with reading(sender.engine) as connection:
+        since = events.polled_until(connection, provider.name) or until - FIRST_POLL
+    kept = 0
+    if since < until:
+        for page in cast(Polled, provider).events_between(since, until):
+            with transaction(sender.engine) as connection:
+                kept += _keep(sender, connection, provider.name, page).kept
+        with transaction(sender.engine) as connection:
+            events.set_polled(connection, provider.name, until)
+    return kept
