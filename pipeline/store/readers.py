@@ -159,9 +159,18 @@ def find(connection: Connection, vault: Vault, address: str) -> int | None:
 def subscriptions(connection: Connection, subscriber_id: int) -> list[Row[Any]]:
     """A reader's subscriptions: newsletter, state, since."""
     query = select(subscription.c.newsletter, subscription.c.state, subscription.c.since).where(
-        subscription.c.subscriber_id == subscriber_id
+        subscription.c.newsletter.in_(_newsletters(connection)), subscription.c.subscriber_id == subscriber_id
     )
     return list(connection.execute(query.order_by(subscription.c.newsletter)))
+
+
+def _newsletters(connection: Connection) -> list[str]:
+    """Those that anybody subscribed to. The key begins with the newsletter: hopping over it beats reading millions of rows."""
+    found: list[str] = []
+    following = select(func.min(subscription.c.newsletter)).where(subscription.c.newsletter > bindparam("last"))
+    while (one := connection.execute(following, {"last": found[-1] if found else ""}).scalar()) is not None:
+        found.append(one)
+    return found
 
 
 def leave(connection: Connection, subscriber_id: int, newsletter: str, *, method: str, now: datetime) -> bool:
