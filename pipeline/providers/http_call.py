@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from urllib.parse import urlsplit
 
 import httpx
 
+from pipeline.core.message import Outcome, TryLater, Unknown
+
 _ANSWER_LIMIT = 256 * 1024
 _PIECE = 128 * 1024
+_RETRY_S = 10.0
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # Raised before the first byte of a request leaves. After any other transport error the request may have arrived.
 _NOTHING_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.LocalProtocolError)
@@ -35,6 +38,17 @@ class Answer:
     retry_after: str
     body: str
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def outcomes_of(everyone: int, post: Callable[[], Answer], read: Callable[[Answer], Sequence[Outcome]]) -> Sequence[Outcome]:
+    """What became of each recipient: what ``read`` makes of the answer; without a whole one, later if nothing left, else a doubt."""
+    try:
+        answer = post()
+    except NotSent as error:
+        return (TryLater(_RETRY_S, str(error)),) * everyone
+    except InDoubt as error:
+        return (Unknown(str(error)),) * everyone
+    return read(answer)
 
 
 class HttpCaller:

@@ -22,7 +22,7 @@ from pipeline.core.message import Accepted, Batch, Content, Outcome, Refused, Re
 from pipeline.errors import CredentialsRefused, ProviderFault
 from pipeline.providers.base import Call, Capabilities, Provider
 from pipeline.providers.guard import check_batch
-from pipeline.providers.http_call import Answer, HttpCaller, InDoubt, NotSent
+from pipeline.providers.http_call import Answer, HttpCaller, InDoubt, NotSent, outcomes_of
 from pipeline.providers.mailgun_answers import recipients_named, wait_seconds, without_addresses
 from pipeline.providers.mailgun_events import POLLED, read_event
 from pipeline.providers.multipart import FormFile, form_data
@@ -87,13 +87,11 @@ class Mailgun(Provider):
         if not batch.recipients:
             return ()
         path, headers = f"/v3/{quote(self._domain)}/messages", self._extra_headers(batch)
-        try:
-            answer = self._caller.post(path, content=call.body, content_type=call.content_type, headers=headers)
-        except NotSent as error:
-            return (TryLater(_RETRY_S, str(error)),) * len(batch.recipients)
-        except InDoubt as error:
-            return (Unknown(str(error)),) * len(batch.recipients)
-        return self._outcomes(batch, answer)
+        return outcomes_of(
+            len(batch.recipients),
+            lambda: self._caller.post(path, content=call.body, content_type=call.content_type, headers=headers),
+            lambda answer: self._outcomes(batch, answer),
+        )
 
     def lookup(self, batch: Batch) -> Sequence[str | None]:
         """Reads the ``accepted`` events of the batch's Message-Id, page by page (GET /v3/{domain}/events)."""

@@ -18,7 +18,7 @@ from pipeline.core.message import Accepted, Batch, Outcome, Refused, RejectReaso
 from pipeline.errors import CredentialsRefused, ProviderFault
 from pipeline.providers.base import Call, Capabilities, Provider
 from pipeline.providers.guard import check_batch, check_without_pictures
-from pipeline.providers.http_call import Answer, HttpCaller, InDoubt, NotSent
+from pipeline.providers.http_call import Answer, HttpCaller, outcomes_of
 from pipeline.providers.mailgun_answers import wait_seconds, without_addresses
 from pipeline.providers.sigv4 import Credentials, signed_headers
 
@@ -131,13 +131,11 @@ class Ses(Provider):
         headers = signed_headers(
             self._credentials, host=self._host, path=self._path, content_type=call.content_type, body=call.body, now=self._now()
         )
-        try:
-            answer = self._caller.post(PATH, content=call.body, content_type=call.content_type, headers=headers)
-        except NotSent as error:
-            return (TryLater(_RETRY_S, str(error)),) * len(batch.recipients)
-        except InDoubt as error:
-            return (Unknown(str(error)),) * len(batch.recipients)
-        return self._outcomes(batch, answer)
+        return outcomes_of(
+            len(batch.recipients),
+            lambda: self._caller.post(PATH, content=call.body, content_type=call.content_type, headers=headers),
+            lambda answer: self._outcomes(batch, answer),
+        )
 
     def close(self) -> None:
         """Lets go of connections."""

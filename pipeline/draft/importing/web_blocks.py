@@ -12,7 +12,23 @@ from urllib.parse import unquote_to_bytes
 
 from lxml import etree
 
-from pipeline.core.issue import Block, Figure, Inline, ListBlock, Paragraph, Quote, Rule, Strong, SubHeading, plain
+from pipeline.core.issue import (
+    Block,
+    Code,
+    Emphasis,
+    Figure,
+    Inline,
+    LineBreak,
+    Link,
+    ListBlock,
+    Paragraph,
+    Quote,
+    Rule,
+    Strong,
+    SubHeading,
+    Text,
+    plain,
+)  # fmt: skip
 from pipeline.draft.figures import split_credit
 from pipeline.draft.importing.hrefs import href_of
 from pipeline.draft.importing.runs import BREAK, Run, inlines
@@ -335,17 +351,17 @@ def _runs_of(block: Block) -> list[Run]:
 def _again(content: tuple[Inline, ...], look: Run) -> list[Run]:
     out: list[Run] = []
     for node in content:
-        match type(node).__name__:
-            case "Strong":
-                out += _again(node.children, replace(look, bold=True))  # type: ignore[union-attr]
-            case "Emphasis":
-                out += _again(node.children, replace(look, italic=True))  # type: ignore[union-attr]
-            case "Link":
-                out += _again(node.children, replace(look, href=node.href))  # type: ignore[union-attr]
-            case "LineBreak":
+        match node:
+            case Strong(children=children):
+                out += _again(children, replace(look, bold=True))
+            case Emphasis(children=children):
+                out += _again(children, replace(look, italic=True))
+            case Link(children=children, href=href):
+                out += _again(children, replace(look, href=href))
+            case LineBreak():
                 out.append(Run(" "))
-            case name:
-                out.append(replace(look, text=node.value, code=name == "Code"))  # type: ignore[union-attr]
+            case Text(value=value) | Code(value=value):
+                out.append(replace(look, text=value, code=isinstance(node, Code)))
     return out
 
 
