@@ -6,6 +6,7 @@ caught by the next tick and a doubled one does nothing.
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import Callable
@@ -43,6 +44,10 @@ POLL_S = 300
 """How often a provider is asked for its events, where the newsroom wishes it."""
 
 
+COLLECT_AFTER = 50_000
+"""How many new objects the garbage collector lets pass before it looks."""
+
+
 class Worker:
     """One worker of one newsroom. Raises Refusal on start when another one runs on the same SQLite database."""
 
@@ -55,6 +60,7 @@ class Worker:
 
     def run(self) -> None:
         """Works until ``stop`` is called, then finishes what is in hand."""
+        _collect_rarely()
         with only_one(checkup.worker_lock(self._sender), "another worker already runs on this database"):
             self._take_over()
             self._scheduler.add_job(
@@ -148,3 +154,13 @@ class Worker:
         except BriefingError as error:
             log.error("%s %s", error.message, error.hint)
             return otherwise
+
+
+def _collect_rarely() -> None:
+    """Tells the garbage collector of Python that what stands now stays, and that thousands of readers at a time are nothing unusual.
+
+    A batch makes several thousand tuples and has no cycles. With the usual threshold of 700 a fifth of the processor went into looking.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 20, 20)

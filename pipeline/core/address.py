@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -54,6 +55,14 @@ def without_addresses(text: str) -> str:
 def address_key(address: str) -> str:
     """The normalised form that identifies a reader: NFKC and lower case. Two spellings with one key are one reader."""
     return (address if address.isascii() else unicodedata.normalize("NFKC", address)).lower()
+
+
+def address_keys(addresses: Sequence[str]) -> list[str]:
+    """``address_key`` of many addresses, in their order."""
+    text = "\n".join(addresses)
+    if text.isascii() and text.count("\n") == len(addresses) - 1:
+        return text.lower().split("\n")
+    return list(map(address_key, addresses))
 
 
 def _without_address(reason: str, address: str) -> str:

@@ -23,11 +23,10 @@ _URL_CHARACTERS = "!#$%&'()*+,-./:;=?@[]_~"
 _LINE_BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # Nothing to check or to quote in a URL of this form.
 _PLAIN_URL = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/(?:[A-Za-z0-9!#$&'()*+,./:;=?@_~-]|%[0-9A-Fa-f]{2})*)?")
-_ONE_AT = re.compile(r"[^@]+@[^@]+").fullmatch
+_PLAIN_ADDRESSES = re.compile(r"(?:[A-Za-z0-9._+-]+@[A-Za-z0-9._+-]+\n)*").fullmatch
 _PLAIN_START = re.compile(r"\nhttps://[A-Za-z0-9.-]+(?::\d+)?/")
 _ALPHANUMERIC = string.ascii_letters.encode() + string.digits.encode()
 _PLAIN_URL_OCTETS = _ALPHANUMERIC + b"!#$&'()*+,./:;=?@_~-\n"
-_PLAIN_ADDRESS_OCTETS = _ALPHANUMERIC + b"._+-@\n"
 _ADDRESS = re.compile(r"[^\s<>(),:;\\\"\[\]@]+@[^\s<>(),:;\\\"\[\]@]+")
 _PLAIN_PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LIST_ID = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
@@ -50,10 +49,8 @@ def plain_urls(urls: Sequence[str]) -> bool:
 
 def plain_addresses(addresses: Sequence[str]) -> bool:
     """Whether there is nothing to check in addresses: letters, digits and ``._+-`` on both sides of one ``@``."""
-    text = "\n".join(addresses)
-    if not text.isascii() or text.count("\n") != len(addresses) - 1 or not all(map(_ONE_AT, addresses)):
-        return not addresses
-    return not text.encode().translate(None, _PLAIN_ADDRESS_OCTETS)
+    text = "".join(f"{address}\n" for address in addresses)
+    return text.count("\n") == len(addresses) and _PLAIN_ADDRESSES(text) is not None
 
 
 def single_line(header: str, value: str) -> str:

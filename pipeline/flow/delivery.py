@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import repeat
 
 from sqlalchemy import Connection
 
@@ -20,7 +21,7 @@ from pipeline.providers.base import Call
 from pipeline.store import batches, campaigns, editions, readers
 from pipeline.store.batches import BatchKey, Claim
 from pipeline.store.campaigns import Campaign
-from pipeline.store.engine import reading, transaction
+from pipeline.store.engine import in_turn, reading, transaction
 
 log = logging.getLogger("pipeline.delivery")
 
@@ -49,19 +50,25 @@ def deliver(sender: Sender, key: BatchKey) -> None:
 
     Raises BriefingError after holding the campaign, DatabaseFault or DiskFault when the ledger cannot be written.
     """
-    claimed = _claim(sender, key)
+    with in_turn(sender.engine):
+        claimed = _claim(sender, key)
     if claimed is None:
         return
-    claim, campaign, batch = claimed
-    try:
-        call = sender.provider.compose(batch)
-    except ValueError as error:
-        # The protocol's word for "this provider cannot express that": no other batch would fare better.
-        said = Refusal(f"{sender.provider.name} cannot send this issue: {error}")
-        release(sender, claim, detail=said.message)
-        hold(sender, campaign, said)
-        raise said from error
-    intended = _intend(sender, claim, call)
+    claim, campaign, batch, start = claimed
+    # Waiting comes before the intent: nobody can doubt a call that has not begun.
+    pause = (start - sender.clock()).total_seconds()
+    if pause > 0:
+        sender.sleep(pause)
+    with in_turn(sender.engine):
+        try:
+            call = sender.provider.compose(batch)
+        except ValueError as error:
+            # The protocol's word for "this provider cannot express that": no other batch would fare better.
+            said = Refusal(f"{sender.provider.name} cannot send this issue: {error}")
+            release(sender, claim, detail=said.message)
+            hold(sender, campaign, said)
+            raise said from error
+        intended = _intend(sender, claim, call)
     if intended is None:
         return
     if sender.monotonic() - intended > FROZEN_S:
@@ -120,8 +127,8 @@ def submit(sender: Sender, claim: Claim, call: Call) -> Settlement:
         raise
 
 
-def _claim(sender: Sender, key: BatchKey) -> tuple[Claim, Campaign, Batch] | None:
-    """First commit: the batch is ours, its members are those who may still be mailed."""
+def _claim(sender: Sender, key: BatchKey) -> tuple[Claim, Campaign, Batch, datetime] | None:
+    """First commit: the batch is ours, its members are those who may still be mailed. Gives when it may leave, besides."""
     now = sender.clock()
     with transaction(sender.engine) as connection:
         claim = batches.claim(connection, key, now, CLAIM_LEASE)
@@ -146,12 +153,7 @@ def _claim(sender: Sender, key: BatchKey) -> tuple[Claim, Campaign, Batch] | Non
             return None
         instance = campaigns.instance_name(connection)
         content = content_for(connection, sender, campaign)
-    batch = batch_of(sender, claim, campaign, instance, content, addresses)
-    # Waiting comes before the intent: nobody can doubt a call that has not begun.
-    pause = (admitted.start - sender.clock()).total_seconds()
-    if pause > 0:
-        sender.sleep(pause)
-    return claim, campaign, batch
+    return claim, campaign, batch_of(sender, claim, campaign, instance, content, addresses), admitted.start
 
 
 def content_for(connection: Connection, sender: Sender, campaign: Campaign) -> Content:
@@ -175,7 +177,9 @@ def batch_of(sender: Sender, claim: Claim, campaign: Campaign, instance: str, co
         key=batches.provider_key(instance, claim.key, claim.generation),
         campaign=f"{instance}-{campaign.id}",
         content=content,
-        recipients=tuple(map(Recipient, claim.members, map(addresses.__getitem__, claim.members), urls)),
+        recipients=tuple(
+            map(tuple.__new__, repeat(Recipient), zip(claim.members, map(addresses.__getitem__, claim.members), urls, strict=True))
+        ),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.core.address import address_key
+from pipeline.core.address import address_key, address_keys
 from pipeline.core.headers import address_value, plain_addresses, plain_urls, url_value
 from pipeline.core.message import Batch, Content
 from pipeline.providers.base import Capabilities
@@ -37,7 +37,7 @@ def check_batch(batch: Batch, capabilities: Capabilities) -> None:
             url_value(f"the unsubscribe URL of {who}", recipient.unsubscribe_url)
     if len({recipient.subscriber_id for recipient in batch.recipients}) != len(batch.recipients):
         raise ValueError("a subscriber is in the batch twice")
-    if len(set(map(address_key, addresses))) == len(addresses):
+    if len(set(address_keys(addresses))) == len(addresses):
         return
     seen: dict[str, int] = {}
     for recipient in batch.recipients:

@@ -215,7 +215,7 @@ class Mailgun(Provider):
         )
 
 
-def message_fields(batch: Batch, domain: str) -> list[tuple[str, str]]:
+def message_fields(batch: Batch, domain: str) -> list[tuple[str, str | list[str]]]:
     """The form of one call, in order. Raises ValueError when the content or the options are not expressible."""
     content = batch.content
     for field in ("subject", "html", "text", "from_name", "from_address", "reply_to", "list_name", "archive_url"):
@@ -237,15 +237,14 @@ def message_fields(batch: Batch, domain: str) -> list[tuple[str, str]]:
     size = sum(len(name.encode()) + len(value.encode()) for name, value in options)
     if size > OPTIONS_LIMIT:
         raise ValueError(f"the headers and options of the call are {size} bytes; Mailgun takes {OPTIONS_LIMIT}")
-    addresses, urls = _quoted([one.address for one in batch.recipients]), _quoted([one.unsubscribe_url for one in batch.recipients])
+    ids, addresses, urls = zip(*batch.recipients, strict=True)
     # As json.dumps writes a dictionary of dictionaries, in a fraction of the time.
     variables = [
-        f'{address}:{{"unsub":{url},"sid":"{one.subscriber_id}"}}'
-        for one, address, url in zip(batch.recipients, addresses, urls, strict=True)
+        f'"{address}":{{"unsub":"{url}","sid":"{id}"}}' for id, address, url in zip(ids, _quoted(addresses), _quoted(urls), strict=True)
     ]
     return [
         ("from", mailbox("From", content.from_name, content.from_address)),
-        *(("to", recipient.address) for recipient in batch.recipients),
+        ("to", list(addresses)),
         ("subject", single_line("Subject", content.subject)),
         ("html", content.html),
         ("text", content.text),
@@ -255,9 +254,9 @@ def message_fields(batch: Batch, domain: str) -> list[tuple[str, str]]:
     ]
 
 
-def _quoted(values: list[str]) -> list[str]:
-    """Each value as a JSON string, which never holds a line break."""
-    return json.dumps(values, ensure_ascii=False, separators=("\n", ":"))[1:-1].split("\n")
+def _quoted(values: Sequence[str]) -> list[str]:
+    """Each value as it stands between the quotation marks of a JSON string. None holds DEL, which JSON leaves as it is."""
+    return json.dumps("\x7f".join(values), ensure_ascii=False)[1:-1].split("\x7f")
 
 
 def inline_files(content: Content) -> list[FormFile]:

@@ -25,22 +25,33 @@ class FormFile:
     data: bytes
 
 
-def form_data(fields: Sequence[tuple[str, str]], files: Sequence[FormFile] = ()) -> tuple[str, bytes]:
-    """The Content-Type with its boundary, and the body. Names may repeat; order is kept; values go as they are in UTF-8.
+def form_data(fields: Sequence[tuple[str, str | Sequence[str]]], files: Sequence[FormFile] = ()) -> tuple[str, bytes]:
+    """The Content-Type with its boundary, and the body. Order is kept; values go as they are in UTF-8; several are a field repeated.
 
     Files come last. Raises ValueError when a name would need escaping.
     """
     names = {name for name, _ in fields} | {file.field for file in files}
     if not all(map(_FIELD_NAME.fullmatch, names)) or not all(_FILE_NAME.fullmatch(file.name) for file in files):
         raise ValueError("a form field's name needs escaping, which no two servers read alike")
-    found = hashlib.sha256("\0".join(value for _, value in fields).encode())
+    # One field's text at a time becomes octets: a single dash in an article would make the text of the whole form twice as wide.
+    found = hashlib.sha256()
+    for _, value in fields:
+        found.update((value if isinstance(value, str) else "\0".join(value)).encode() + b"\0")
     for file in files:
-        found.update(b"\0" + file.data)
+        found.update(file.data + b"\0")
     digest = found.hexdigest()[:40]
     # A digest of the values cannot be inside them: who could write it there could invert SHA-256.
     boundary = f"briefing-{digest}"
     mark = f"--{boundary}\r\nContent-Disposition: form-data; name="
-    text = "".join(f'{mark}"{name}"\r\n\r\n{value}\r\n' for name, value in fields).encode()
-    heads = (f'{mark}"{one.field}"; filename="{one.name}"\r\nContent-Type: {one.media_type}\r\n\r\n'.encode() for one in files)
-    attached = b"".join(head + one.data + b"\r\n" for head, one in zip(heads, files, strict=True))
-    return f"multipart/form-data; boundary={boundary}", text + attached + f"--{boundary}--\r\n".encode()
+    parts = [_field(f'{mark}"{name}"\r\n\r\n', value) for name, value in fields]
+    for file in files:
+        head = f'{mark}"{file.field}"; filename="{file.name}"\r\nContent-Type: {file.media_type}\r\n\r\n'
+        parts += [head.encode(), file.data, b"\r\n"]
+    return f"multipart/form-data; boundary={boundary}", b"".join([*parts, f"--{boundary}--\r\n".encode()])
+
+
+def _field(head: str, values: str | Sequence[str]) -> bytes:
+    """A field, or one for each of several values."""
+    if isinstance(values, str):
+        return f"{head}{values}\r\n".encode()
+    return "".join([head, f"\r\n{head}".join(values), "\r\n"]).encode() if values else b""

@@ -155,11 +155,13 @@ def messages(batch: Batch) -> bytes:
     # {shared, "headers": {shared, "List-Unsubscribe": <own>}, "tags": [batch, subscriber: <own>], "to": [<own>]}
     before = f'{_json(shared)[:-1]},"headers":{_json(headers)[:-1]},"List-Unsubscribe":'.encode()
     tags = f'}},"tags":[{{"name":"batch","value":{_json(batch.key)}}},{{"name":"subscriber","value":"'.encode()
-    pieces = []
+    pieces = [b"["]
     for one in batch.recipients:
         own = _json(url_value("List-Unsubscribe", one.unsubscribe_url)).encode()
-        pieces.append(b'%b%b%b%d"}],"to":[%b]}' % (before, own, tags, one.subscriber_id, _json(one.address).encode()))
-    return b"[" + b",".join(pieces) + b"]"
+        # Joined once, at the end: a hundred whole messages are five megabytes.
+        pieces += [before, own, tags, b'%d"}],"to":[%b]}' % (one.subscriber_id, _json(one.address).encode()), b","]
+    pieces[-1] = b"]"
+    return b"".join(pieces)
 
 
 def _json(value: object) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.core.address import address_key
@@ -29,3 +30,7 @@ class Vault:
     def open(self, stored: bytes) -> str:
         """A stored address in the form in which it is mailed."""
         return stored.decode()
+
+    def open_many(self, stored: Sequence[bytes]) -> list[str]:
+        """Many of them, in their order."""
+        return [one.decode() for one in stored]

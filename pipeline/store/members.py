@@ -8,18 +8,20 @@ from __future__ import annotations
 import zlib
 from array import array
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice
+from operator import sub
 from sys import byteorder
 
 
 def pack_members(ids: Sequence[int]) -> bytes:
     """Packs strictly ascending ids. Raises ValueError when they are not."""
-    if not ids or any(after <= before for before, after in pairwise(ids)):
+    deltas = list(map(sub, islice(ids, 1, None), ids))
+    if not ids or min(deltas, default=1) < 1:
         raise ValueError("members must be strictly ascending, and at least one")
-    deltas = array("I", (after - before for before, after in pairwise(ids)))
+    packed = array("I", deltas)
     if byteorder == "big":
-        deltas.byteswap()
-    return ids[0].to_bytes(8, "big") + zlib.compress(deltas.tobytes(), 6)
+        packed.byteswap()
+    return ids[0].to_bytes(8, "big") + zlib.compress(packed.tobytes(), 6)
 
 
 def unpack_members(blob: bytes) -> list[int]:
