@@ -20,7 +20,7 @@ from typing import Annotated
 import typer
 
 from pipeline import app
-from pipeline.cli import bench_send
+from pipeline.cli import bench_lookup, bench_send
 from pipeline.cli.door import Json, out, print_json, progress
 from pipeline.flow import archive, campaigns, drafts, editions, readers, starter
 from pipeline.flow.context import Sender
@@ -35,6 +35,7 @@ class What(StrEnum):
     IMPORT = "import"
     SEND = "send"
     ARCHIVE = "archive"
+    LOOKUP = "lookup"
 
 
 class Class(StrEnum):
@@ -59,9 +60,9 @@ class Measure:
     def as_json(self) -> dict[str, object]:
         """The measure, its rate, and how many times the baseline it took."""
         return {
-            "what": self.what, "work": self.work, "count": self.count, "seconds": round(self.seconds, 4),
+            "what": self.what, "work": self.work, "count": self.count, "seconds": round(self.seconds, 6),
             "per_second": round(self.count / self.seconds, 1), "baseline": self.baseline,
-            "baseline_seconds": round(self.baseline_seconds, 4), "ratio": round(self.seconds / self.baseline_seconds, 2),
+            "baseline_seconds": round(self.baseline_seconds, 6), "ratio": round(self.seconds / self.baseline_seconds, 2),
         }  # fmt: skip
 
 
@@ -71,13 +72,14 @@ def register(cli: typer.Typer) -> None:
 
 
 def bench(
-    what: Annotated[What, typer.Argument(metavar="render|import|send|archive", help="What to measure.")],
+    what: Annotated[What, typer.Argument(metavar="render|import|send|archive|lookup", help="What to measure.")],
     recipients: Annotated[
-        int, typer.Option("--recipients", min=1, max=20_000_000, help="How many made-up readers (import, send).")
+        int, typer.Option("--recipients", min=1, max=20_000_000, help="How many made-up readers (import, send, lookup).")
     ] = 20_000,
     provider: Annotated[Class, typer.Option("--provider", help="Whose calls are made (send).")] = Class.MAILGUN,
     latency_ms: Annotated[float, typer.Option("--latency", min=0, max=10_000, help="Milliseconds until the sink answers (send).")] = 0,
     workers: Annotated[int, typer.Option("--workers", min=1, max=16, help="Calls in flight (send).")] = 4,
+    campaigns_sent: Annotated[int, typer.Option("--campaigns", min=1, max=1000, help="How many issues they got (lookup).")] = 50,
     as_json: Json = False,
 ) -> None:
     """Measure one part of the pipeline beside the plainest way of doing the same, in the same run."""
@@ -85,13 +87,16 @@ def bench(
         _send(recipients, provider, latency_ms, workers, as_json)
         return
     with _throw_away() as sender:
-        measure = {What.RENDER: _render, What.IMPORT: _import, What.ARCHIVE: _archive}[what](sender, recipients)
+        if what is What.LOOKUP:
+            measure = _lookup(sender, recipients, campaigns_sent)
+        else:
+            measure = {What.RENDER: _render, What.IMPORT: _import, What.ARCHIVE: _archive}[what](sender, recipients)
     if as_json:
         print_json(measure.as_json())
         return
     found = measure.as_json()
-    out.print(f"{measure.work}: {measure.seconds:.3f} s, {found['per_second']} a second", markup=False)
-    out.print(f"{measure.baseline}: {measure.baseline_seconds:.3f} s", markup=False)
+    out.print(f"{measure.work}: {measure.seconds:.4g} s, {found['per_second']} a second", markup=False)
+    out.print(f"{measure.baseline}: {measure.baseline_seconds:.4g} s", markup=False)
     out.print(f"{found['ratio']} times the baseline", markup=False)
 
 
@@ -203,6 +208,17 @@ def _send(recipients: int, provider: Class, latency_ms: float, workers: int, as_
     out.print(
         f"database: {found.database_bytes / megabyte:.1f} MB, of it this campaign {found.ledger_bytes / megabyte:.1f} MB", markup=False
     )
+
+
+def _lookup(sender: Sender, recipients: int, count: int) -> Measure:
+    """What ``briefing readers find`` asks, of every issue a reader got."""
+    with progress("readers made up", recipients) as prepared, progress("campaigns in the ledger", count) as planned:
+        bench_lookup.fill(sender, NEWSLETTER, _newest(sender), recipients=recipients, count=count, prepared=prepared, planned=planned)
+    seconds, bare = bench_lookup.look(sender, recipients, count)
+    return Measure(
+        what="lookup", work=f"what became of {count} issues for one of {recipients} readers", count=1, seconds=seconds,
+        baseline="one row of the same database by its key, without us", baseline_seconds=bare,
+    )  # fmt: skip
 
 
 def _archive(sender: Sender, _: int) -> Measure:

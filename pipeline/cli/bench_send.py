@@ -162,7 +162,7 @@ def measure(
     sink = Sink(provider, latency_ms)
     try:
         with _sender(root, provider, sink.port) as plain:
-            _subscribe(plain, newsletter, recipients, prepared)
+            subscribe(plain, newsletter, recipients, prepared)
             editions.approve(plain, issue(plain), approved_by="bench")
             watched = _Watched(plain.provider)
             before = _database_bytes(plain)
@@ -205,10 +205,11 @@ def _sender(root: Path, provider: str, port: int) -> Iterator[Sender]:
         opened.close()
 
 
-def _subscribe(sender: Sender, newsletter: str, count: int, prepared: Callable[[int], None]) -> None:
+def subscribe(sender: Sender, newsletter: str, count: int, prepared: Callable[[int], None]) -> None:
+    """Makes up confirmed readers. ``prepared`` is told how many there are."""
     now = sender.clock()
     for start in range(0, count, CHUNK):
-        addresses = [_address(number) for number in range(start, min(start + CHUNK, count))]
+        addresses = [address(number) for number in range(start, min(start + CHUNK, count))]
         with transaction(sender.engine) as connection:
             readers.add_many(
                 connection, sender.vault, newsletter, {sender.vault.index(one): one for one in addresses}, state="confirmed",
@@ -250,7 +251,8 @@ def _database_bytes(sender: Sender) -> int:
     return sum(path.stat().st_size for path in file.parent.glob(f"{file.name}*") if not path.name.endswith("-shm"))
 
 
-def _address(number: int) -> str:
+def address(number: int) -> str:
+    """Of a reader made up, from 0."""
     return f"reader{number:08d}@example.org"
 
 
@@ -258,7 +260,7 @@ def _lookup_ms(sender: Sender, recipients: int) -> float:
     taken = []
     for number in range(0, recipients, max(1, recipients // LOOKUPS)):
         begun = time.perf_counter()
-        found = reader_desk.find(sender, _address(number))
+        found = reader_desk.find(sender, address(number))
         taken.append(1000 * (time.perf_counter() - begun))
         if found is None or [fate.status for _, _, fate in found.issues] != ["sent"]:
             raise DatabaseFault("the ledger does not know a reader of the bench")

@@ -14,7 +14,7 @@ from pipeline.core.address import AddressRefused, parse_address
 from pipeline.core.token import open_leave_token
 from pipeline.errors import Refusal, UsageError
 from pipeline.flow.context import Station
-from pipeline.store import campaigns, events, fates
+from pipeline.store import events, fates
 from pipeline.store import readers as rows
 from pipeline.store.engine import reading, transaction
 from pipeline.store.fates import Fate
@@ -247,14 +247,11 @@ def find(station: Station, address: str) -> Found | None:
         if id is None:
             return None
         subscriptions = tuple((row.newsletter, row.state, row.since) for row in rows.subscriptions(connection, id))
-        issues = []
-        for one in campaigns.listed(connection):
-            if one.audience is not None:
-                fate = fates.fate(connection, one.id, id)
-                if (latest := events.latest(connection, one.id, id)) is not None:
-                    fate = replace(fate, news=latest.type, news_at=latest.at)
-                if fate.status != "not in the audience":
-                    issues.append((one.issue_id, one.id, fate))
+        news, issues = events.latest(connection, id), []
+        for campaign, (issue, fate) in fates.of_reader(connection, id).items():
+            if campaign in news:
+                fate = replace(fate, news=news[campaign].type, news_at=news[campaign].at)
+            issues.append((issue, campaign, fate))
         bars = rows.suppressions(connection, station.vault.index(parsed))
         suppressions = tuple((row.newsletter, row.reason, row.source, row.newest) for row in bars)
         return Found(subscriptions=subscriptions, issues=tuple(issues), suppressions=suppressions)

@@ -63,6 +63,7 @@ def plan(connection: Connection, campaign_id: int, ids: Iterable[int], size: int
         connection.execute(insert(t), [_planned(campaign_id, no, members, now) for no, members in enumerate(slices, count + 1)])
         count += len(slices)
         readers += sum(map(len, slices))
+    connection.execute(update(campaign).where(campaign.c.id == campaign_id).values(batches=count))
     return count, readers
 
 

@@ -81,11 +81,11 @@ def proven(connection: Connection, campaign_id: int, subscriber_ids: Collection[
     return {row.subscriber_id: row.receipt for row in rows if row.subscriber_id in wanted}
 
 
-def latest(connection: Connection, campaign_id: int, subscriber_id: int) -> Row[Any] | None:
-    """The newest event of one message; of the same instant, the one that tells most."""
-    mine = (t.c.campaign_id == campaign_id) & (t.c.subscriber_id == subscriber_id) & t.c.applied_at.is_not(None)
-    rows: list[Row[Any]] = list(connection.execute(select(t.c.type, t.c.at).where(mine)))
-    return max(rows, key=lambda row: (row.at, weight(EventType(row.type)))) if rows else None
+def latest(connection: Connection, subscriber_id: int) -> dict[int, Row[Any]]:
+    """The newest event of a reader's message in each campaign; of the same instant, the one that tells most."""
+    mine = (t.c.subscriber_id == subscriber_id) & t.c.applied_at.is_not(None) & t.c.campaign_id.is_not(None)
+    rows: list[Row[Any]] = list(connection.execute(select(t.c.campaign_id, t.c.type, t.c.at).where(mine)))
+    return {row.campaign_id: row for row in sorted(rows, key=lambda row: (row.at, weight(EventType(row.type))))}
 
 
 def counts(connection: Connection, campaign_id: int) -> dict[str, int]:

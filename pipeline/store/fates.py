@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, func, select
 
 from pipeline.core.campaign import BatchState
 from pipeline.store.batches import BatchKey, at, in_it
 from pipeline.store.members import unpack_members
 from pipeline.store.tables import batch as t
-from pipeline.store.tables import exception, receipt
+from pipeline.store.tables import campaign, exception, receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,7 @@ class Fate:
     """What became of one reader's message."""
 
     status: str
-    #: ``sent``, ``rejected``, ``suppressed``, ``in_doubt``, ``expired``, ``waiting`` or ``not in the audience``.
+    #: ``sent``, ``rejected``, ``suppressed``, ``in_doubt``, ``expired`` or ``waiting``.
     at: datetime | None = None
     provider: str | None = None
     receipt: str | None = None
@@ -63,40 +64,82 @@ def by_receipt(connection: Connection, provider: str, receipts: Collection[str],
     return found
 
 
-def fate(connection: Connection, campaign_id: int, subscriber_id: int) -> Fate:
-    """Reads one reader's fate off the exceptions, else off the batch that holds them."""
-    out = connection.execute(
-        select(exception)
-        .where(exception.c.campaign_id == campaign_id, exception.c.subscriber_id == subscriber_id)
-        .order_by(exception.c.batch_no.desc())
-    ).first()
-    if out is not None and out.kind != "moved":
-        return Fate(status="rejected" if out.kind == "refused" else "suppressed", at=out.at, detail=f"{out.reason} {out.detail}".strip())
-    query = select(t).where(t.c.campaign_id == campaign_id)
-    if out is not None:
-        query = query.where(t.c.no == out.moved_to)
-    else:
-        query = query.where(t.c.first_id <= subscriber_id, t.c.last_id >= subscriber_id).order_by(t.c.no)
-    for row in connection.execute(query):
-        members = unpack_members(row.members)
-        if subscriber_id in members:
-            return Fate(
-                status=_STATUS[BatchState(row.state)], at=row.accepted_at, provider=row.provider,
-                receipt=_receipt(connection, campaign_id, row.no, members, subscriber_id), detail=row.detail,
-            )  # fmt: skip
-    return Fate(status="not in the audience")
+def of_reader(connection: Connection, subscriber_id: int) -> dict[int, tuple[str, Fate]]:
+    """The issue and the reader's fate in each campaign that was planned with them, newest campaign first.
+
+    Three statements whatever the number of campaigns: an answer while somebody is on the telephone.
+    """
+    given = {"reader": subscriber_id}
+    apart = {row.campaign_id: row for row in connection.execute(_APART, given)}
+    # Of several moves of one reader the last stands: batches that were made later have higher numbers.
+    found: dict[int, tuple[str, Fate]] = {}
+    for row in connection.execute(_BATCHES, given):
+        out = apart.get(row.campaign_id)
+        if out is not None and out.kind != "moved":
+            status = "rejected" if out.kind == "refused" else "suppressed"
+            found[row.campaign_id] = row.issue_id, Fate(status=status, at=out.at, detail=f"{out.reason} {out.detail}".strip())
+            continue
+        # In a batch without gaps everybody between its ends is a member; others are unpacked.
+        dense = row.last_id - row.first_id + 1 == row.size and row.first_id <= subscriber_id <= row.last_id
+        if not dense and subscriber_id not in unpack_members(row.members):
+            continue
+        found[row.campaign_id] = row.issue_id, Fate(
+            status=_STATUS[BatchState(row.state)], at=row.accepted_at, provider=row.provider,
+            receipt=_receipt(connection, row, subscriber_id), detail=row.detail,
+        )  # fmt: skip
+    return found
 
 
-def _receipt(connection: Connection, campaign_id: int, no: int, members: Sequence[int], subscriber_id: int) -> str | None:
-    ids = connection.execute(select(receipt.c.ids).where(receipt.c.campaign_id == campaign_id, receipt.c.batch_no == no)).scalar()
-    if ids is None:
+_READER: BindParameter[int] = bindparam("reader", type_=t.c.first_id.type)
+_APART = (
+    select(exception)
+    .join(campaign, campaign.c.id == exception.c.campaign_id)
+    .where(exception.c.subscriber_id == _READER)
+    .order_by(exception.c.campaign_id, exception.c.batch_no)
+)
+_other = t.alias("other")
+_moved = (
+    select(exception.c.moved_to)
+    .where(exception.c.campaign_id == campaign.c.id, exception.c.subscriber_id == _READER)
+    .order_by(exception.c.batch_no.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+# The batches of a plan are runs of ascending readers: the one that begins last before the reader holds them, or none does.
+_planned_into = (
+    select(_other.c.no)
+    .where(_other.c.campaign_id == campaign.c.id, _other.c.first_id <= _READER, _other.c.no <= campaign.c.batches)
+    .order_by(_other.c.first_id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_BATCHES: Select[Any] = (
+    select(
+        campaign.c.issue_id,
+        t.c.campaign_id,
+        t.c.no,
+        t.c.state,
+        t.c.first_id,
+        t.c.last_id,
+        t.c.size,
+        t.c.members,
+        t.c.accepted_at,
+        t.c.provider,
+        t.c.detail,
+        receipt.c.ids,
+    )
+    .select_from(campaign)
+    .join(t, (t.c.campaign_id == campaign.c.id) & (t.c.no == func.coalesce(_moved, _planned_into)))
+    .outerjoin(receipt, (receipt.c.campaign_id == t.c.campaign_id) & (receipt.c.batch_no == t.c.no))
+    .order_by(campaign.c.id.desc())
+)
+
+
+def _receipt(connection: Connection, row: Row[Any], subscriber_id: int) -> str | None:
+    """The one id of a whole batch, or the reader's own line of many."""
+    if row.ids is None:
         return None
-    lines = bytes(ids).decode().split("\n")
+    lines = bytes(row.ids).decode().split("\n")
     if len(lines) == 1:
         return lines[0]
-    gone = set(
-        connection.execute(
-            select(exception.c.subscriber_id).where(exception.c.campaign_id == campaign_id, exception.c.batch_no == no)
-        ).scalars()
-    )
-    return lines[[member for member in members if member not in gone].index(subscriber_id)]
+    return lines[in_it(connection, BatchKey(row.campaign_id, row.no), row.members).index(subscriber_id)]

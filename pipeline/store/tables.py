@@ -175,6 +175,8 @@ campaign = Table(
     Column("if_late", String(8), nullable=False),
     Column("audience", Integer),
     #: Readers in the plan; null until it is made.
+    Column("batches", Integer),
+    #: Its batches, numbered from 1 in the order of their readers; who moves out of one goes into one with a higher number.
     Column("created_at", UTCDateTime, nullable=False),
     Column("started_at", UTCDateTime),
     Column("finished_at", UTCDateTime),

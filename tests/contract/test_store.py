@@ -207,12 +207,34 @@ def test_a_mixed_answer_keeps_the_sums(engine: Engine, clock: SetClock) -> None:
         assert (tally.sent, tally.refused, tally.waiting, tally.in_doubt, tally.total) == (6, 1, 2, 1, 10)
         assert batches.ready(connection, clock(), 10) == []
         assert batches.ready(connection, clock() + timedelta(seconds=30), 10) == [BatchKey(id, 2)]
-        found = {member: fates.fate(connection, id, member) for member in claim.members}
+        found = {member: fates.of_reader(connection, member)[id][1] for member in claim.members}
     assert found[a].status == "rejected"
     assert found[b].status == found[c].status == "waiting"
     assert (found[d].status, found[d].detail) == ("in_doubt", "the connection was lost")
     assert {found[member].receipt for member in rest} == {f"r{member}" for member in rest}
     assert all(found[member].receipt == f"r{member}" for member in rest)
+
+
+def test_every_fate_is_found_among_batches_that_were_cut_and_moved(engine: Engine, clock: SetClock) -> None:
+    """Readers of two campaigns, moved out of their batches once and twice, and others who came later."""
+    first = launch(engine, clock(), count=30, size=10)
+    later = Settlement(cause=BatchCause.REFUSE, halves=((11, 12, 13, 14, 15), (16, 17, 18, 19, 20)), detail="no")
+    whole = take(engine, BatchKey(first, 2), clock())
+    with transaction(engine) as connection:
+        assert batches.record(connection, whole, later, clock())
+    again = take(engine, BatchKey(first, 4), clock())
+    assert again.members == (11, 12, 13, 14, 15)
+    split = Settlement(cause=BatchCause.ACCEPT_PARTLY, receipts=("m",), later=(12, 14), after_s=5)
+    with transaction(engine) as connection:
+        assert batches.record(connection, again, split, clock())
+    second = launch(engine, clock(), count=5, size=10, issue="weekly/2026-12-09-b")
+    with reading(engine) as connection:
+        found = {reader: fates.of_reader(connection, reader) for reader in range(1, 36)}
+    assert {reader for reader, issues in found.items() if first in issues} == set(range(1, 31))
+    assert {reader for reader in range(1, 31) if found[reader][first][1].status == "sent"} == {11, 13, 15}
+    assert {found[reader][first][1].receipt for reader in (11, 13, 15)} == {"m"}
+    assert all(list(issues) == sorted(issues, reverse=True) for issues in found.values())
+    assert {issues[second][0] for issues in found.values() if second in issues} == {"weekly/2026-12-09-b"}
 
 
 def test_a_key_is_shown_only_of_a_batch_that_was_called_under_it(engine: Engine, clock: SetClock) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.doors.conftest import Briefing
 
 
-@pytest.mark.parametrize("what", ["render", "import", "send", "archive"])
+@pytest.mark.parametrize("what", ["render", "import", "send", "archive", "lookup"])
 def test_a_measure_has_its_baseline(briefing: Briefing, what: str) -> None:
     found = briefing("bench", what, "--recipients", "50", "--json").json
     assert found["what"] == what
