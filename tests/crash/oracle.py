@@ -75,11 +75,10 @@ class Oracle:
     after_taking: Callable[[Call], None] = lambda call: None
     composing: Callable[[Batch], None] = lambda batch: None
     name: str = "oracle"
+    capabilities: Capabilities = field(init=False)
 
-    @property
-    def capabilities(self) -> Capabilities:
-        """By its class."""
-        return Capabilities(
+    def __post_init__(self) -> None:
+        self.capabilities = Capabilities(
             batch_size=1000, payload_limit=10**9, per_recipient_headers=True, call_limit_s=CALL_LIMIT_S, signed_webhooks=True,
             tracking_switch=True, idempotency_window_s=KEY_WINDOW_S if self.kind is DoubtClass.KEY else None,
             lookup=self.kind is DoubtClass.SEARCH, lookup_settles_s=self.settles_s if self.kind is DoubtClass.SEARCH else None,

@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +28,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 from jinja2 import Environment
-from sqlalchemy import select
+from sqlalchemy import select, true, update
 
 from pipeline import app
 from pipeline.core.campaign import BatchState, CampaignState, Tally
@@ -200,7 +201,8 @@ class Machine(RuleBasedStateMachine):
         self.patches = [
             self._at(batches, "plan", after="planned"), self._at(archive, "write_issue", before="publishing"),
             self._at(archive, "write_lists", before="listing"), self._at(delivery, "batch_of", before="claiming"),
-            self._at(delivery, "_intend", before=CLAIMED, after="intended"), self._at(delivery, "record", before=ANSWERED, after="recorded"),
+            self._at(delivery, "_intend", before=CLAIMED, after="intended"),
+            self._at(delivery, "record", before=ANSWERED, after="recorded"),
             self._at(batches, "_move_out", after="moving out"), self._at(doubts, "_settle", before="settling"),
             self._at(doubt_rows, "repeat", after="repeating"), self._at(doubts, "_write", before="looking"),
             self._at(campaign_rows, "tally", after="adding up"), self._at(feedback, "_judge_tries", before="applying"),
@@ -260,8 +262,8 @@ class Machine(RuleBasedStateMachine):
             raise Killed(point)
 
     @initialize(
-        kind=st.sampled_from(list(DoubtClass)), rate=st.sampled_from((None, None, 1.0)), count=st.integers(4, 10), start=st.sampled_from(STARTS),
-        bad=st.booleans(), settles=st.sampled_from((30, None)), waits=st.booleans(),
+        kind=st.sampled_from(list(DoubtClass)), rate=st.sampled_from((None, None, 1.0)), count=st.integers(4, 10),
+        start=st.sampled_from(STARTS), bad=st.booleans(), settles=st.sampled_from((30, None)), waits=st.booleans(),
     )  # fmt: skip
     def begin(self, kind: DoubtClass, rate: float | None, count: int, start: datetime, bad: bool, settles: int | None, waits: bool) -> None:
         self.clock.now = self.quiet_until = start
@@ -323,10 +325,8 @@ class Machine(RuleBasedStateMachine):
         """What a worker does, one thing after another."""
         self._tick()
         for key in delivery.ready(self.sender, 20):
-            try:
+            with suppress(BriefingError, RuntimeError):
                 delivery.deliver(self.sender, key)
-            except (BriefingError, RuntimeError):
-                pass
         delivery.sweep(self.sender)
         doubts.reconcile(self.sender)
         self._apply()
@@ -491,10 +491,8 @@ class Machine(RuleBasedStateMachine):
             self._approve(issue)
 
     def _approve(self, issue: str) -> None:
-        try:
+        with suppress(Refusal):
             editions.approve(self.sender, issue, approved_by="test")
-        except Refusal:
-            pass
 
     @rule()
     def a_reader_comes(self) -> None:
@@ -598,10 +596,8 @@ class Machine(RuleBasedStateMachine):
         verdict = "accepted" if all(mailed) else "drop" if any(mailed) or drop or there.state is CampaignState.CANCELLED else "resend"
         if any(one.key == key and one.point != ANSWERED for one in self.frozen):
             return
-        try:
+        with suppress(Refusal):
             campaigns.resolve(self.sender, key, verdict, by="test")
-        except Refusal:
-            pass
 
     def _got(self, issue: str) -> Counter[str]:
         slug = issue.rpartition("/")[2]
@@ -720,14 +716,8 @@ class Machine(RuleBasedStateMachine):
                 got, by_id = self._got(there.issue_id), {id: address for address, id in self.known.ids.items()}
                 for id in self.known.plans[there.id]:
                     fate, count = fates.fate(connection, there.id, id).status, got[by_id[id]]
-                    assert (fate, count) in (
-                        ("sent", 1),
-                        ("rejected", 0),
-                        ("suppressed", 0),
-                        ("suppressed", 1),
-                        ("expired", 0),
-                        ("expired", 1),
-                    )
+                    # Whoever left after an earlier life mailed them may have it, and whom a person's word left out; nobody has it twice.
+                    assert count in {"sent": (1,), "rejected": (0,), "suppressed": (0, 1), "expired": (0, 1)}[fate]
 
     def _rests(self) -> bool:
         with reading(self.sender.engine) as connection:
@@ -771,12 +761,14 @@ def places() -> Iterator[Path]:
         yield Path(name)
 
 
-def run(examples: int, steps: int = 30, *, fixed: bool = True) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+def run(examples: int, steps: int = 30, *, fixed: bool = True, shrink: bool = True) -> None:
+    """Plays so many ways of so many steps; raises what the first bad one raised."""
+    run_state_machine_as_test(
         Machine,
         settings=settings(
             max_examples=examples, stateful_step_count=steps, deadline=None, derandomize=fixed, database=None, print_blob=False,
-            suppress_health_check=list(HealthCheck), phases=(Phase.generate, Phase.shrink),
+            report_multiple_bugs=False, suppress_health_check=list(HealthCheck),
+            phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,),
         ),
     )  # fmt: skip
 
@@ -789,3 +781,30 @@ def test_nobody_is_lost_and_nobody_gets_it_twice(places: Path) -> None:
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:
         run(100, 50, fixed=False)
+
+
+class TestNegativeControls:
+    """Each takes one safeguard away; the machine must see it, or it proves nothing."""
+
+    def test_without_an_intent(self, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(batches, "intend", lambda *_: True)
+        with pytest.raises(AssertionError, match="a call without its intent"):
+            run(5, 10, shrink=False)
+
+    def test_with_a_blind_retry(self, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def blind(connection: Any, now: Any) -> tuple[int, int]:
+            back = update(batch).where(batch.c.state.in_((BatchState.CLAIMED, BatchState.SUBMITTING))).values(state=BatchState.PLANNED)
+            return connection.execute(back).rowcount, 0
+
+        monkeypatch.setattr(batches, "sweep", blind)
+        with pytest.raises(AssertionError):
+            run(60, shrink=False)
+
+    def test_with_an_intent_that_no_pause_stops(self, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        batches._moving.cache_clear()
+        monkeypatch.setattr(batches, "being_sent", lambda _: true())
+        try:
+            with pytest.raises(AssertionError, match="stands still"):
+                run(100, shrink=False)
+        finally:
+            batches._moving.cache_clear()
