@@ -6,11 +6,12 @@ VENV   ?= .venv
 DEV    ?= .venv-dev
 FUZZ   ?= .venv-fuzz
 FUZZ_SECONDS ?= 60
+MACHINE_SECONDS ?= 600
 BIN     = $(VENV)/bin
 DEVBIN  = $(DEV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test check fuzz lint types imports format lock screenshots clean
+.PHONY: help demo install test check fuzz machine lint types imports format lock screenshots clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +31,9 @@ check: lint types imports  ## The checks that need no running
 fuzz: $(FUZZ)/.ready  ## Fuzz drafts, rendering and imports with atheris, FUZZ_SECONDS each
 	@for target in draft render html markdown docx page; do \
 	    $(FUZZ)/bin/python -m tests.fuzz.harness $$target -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
+machine: $(DEV)/.ready  ## Play the sending by chance, MACHINE_SECONDS long, looking for somebody lost or mailed twice
+	@BRIEFING_MACHINE_SECONDS=$(MACHINE_SECONDS) $(DEVBIN)/python -m pytest -x tests/crash/test_machine.py -k nobody
 
 lint: $(DEV)/.ready
 	@$(DEVBIN)/ruff check . && $(DEVBIN)/ruff format --check .

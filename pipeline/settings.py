@@ -285,6 +285,8 @@ class Sending(_Model):
     warmup: Warming | None = None
     doubts_before_hold: Annotated[int, Field(ge=1)] = 5
     #: So many calls of one campaign in doubt, one after another, hold it.
+    later_before_hold: Duration = timedelta(hours=6)
+    #: After so long of nothing but "later" a campaign is held.
 
 
 class ProviderChoice(_Model):
@@ -336,6 +338,8 @@ class NewsroomSettings(_Model):
     soft_bounces: SoftBounces = SoftBounces()
     poll_events: bool = False
     #: Ask the provider for its events every five minutes, where it can be asked.
+    events_kept: Duration = timedelta(days=400)
+    #: How long an event that was applied is kept.
     sending: Sending = Sending()
     metrics: Metrics = Metrics()
 

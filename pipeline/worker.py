@@ -43,6 +43,9 @@ STALE_S = 30
 POLL_S = 300
 """How often a provider is asked for its events, where the newsroom wishes it."""
 
+CLEAR_S = 3600
+"""How often events that are old enough are removed."""
+
 
 COLLECT_AFTER = 50_000
 """How many new objects the garbage collector lets pass before it looks."""
@@ -71,6 +74,9 @@ class Worker:
             )
             self._scheduler.add_job(
                 self._apply_events, IntervalTrigger(seconds=SWEEP_S), id="events", coalesce=True, max_instances=1, misfire_grace_time=None
+            )
+            self._scheduler.add_job(
+                self._clear, IntervalTrigger(seconds=CLEAR_S), id="clear", coalesce=True, max_instances=1, misfire_grace_time=None
             )
             if self._sender.settings.newsroom.poll_events:
                 self._scheduler.add_job(
@@ -142,6 +148,9 @@ class Worker:
 
     def _apply_events(self) -> None:
         self._guarded(lambda: feedback.apply_pending(self._sender), 0)
+
+    def _clear(self) -> None:
+        self._guarded(lambda: feedback.clear_old(self._sender), 0)
 
     def _poll(self) -> None:
         if kept := self._guarded(lambda: feedback.poll(self._sender), 0):

@@ -207,7 +207,7 @@ def resume(sender: Sender, id: int) -> Campaign:
                 raise Refusal(f"campaign {id} did not start: {_existing(connection, id).reason}")
     else:
         with transaction(sender.engine) as connection:
-            campaigns.move(connection, id, CampaignCause.RESUME, to)
+            campaigns.move(connection, id, CampaignCause.RESUME, to, later_since=None)
     with reading(sender.engine) as connection:
         return _existing(connection, id)
 

@@ -32,6 +32,9 @@ CALL_LEASE = timedelta(seconds=150)
 RECORD_PAUSES_S = (1, 2, 4, 8, 15, 30)
 """How long to wait between tries to record an answer; together less than what is left of CALL_LEASE."""
 
+LATERS_NEEDED = 3
+"""Times "later" must have been said before time alone holds a campaign: a daily quota leaves a day between two of them."""
+
 CONTENTS_KEPT = 8
 """Editions at hand: as many as newsletters commonly go out at one hour."""
 
@@ -89,6 +92,7 @@ def deliver(sender: Sender, key: BatchKey) -> None:
     record(sender, claim, settlement)
     if settlement.cause is BatchCause.POSTPONE:
         back_off(sender, settlement)
+        _lose_patience(sender, campaign, settlement)
     if settlement.cause is BatchCause.DOUBT:
         _break_circuit(sender, campaign, settlement)
 
@@ -98,6 +102,16 @@ def back_off(sender: Sender, settlement: Settlement) -> None:
     if settlement.after_s:
         with transaction(sender.engine) as connection:
             limits.back_off(connection, sender, sender.clock() + timedelta(seconds=settlement.after_s))
+
+
+def _lose_patience(sender: Sender, campaign: Campaign, settlement: Settlement) -> None:
+    """Holds a campaign of which the provider has said nothing but "later" for too long: an editor may know why."""
+    now, longest = sender.clock(), sender.settings.newsroom.sending.later_before_hold
+    with transaction(sender.engine) as connection:
+        since, times = campaigns.later(connection, campaign.id, now)
+    if times >= LATERS_NEEDED and now - since >= longest:
+        said = f'{sender.provider.name} has only said "later" since {since:%Y-%m-%d %H:%M} UTC, {times} times: {settlement.detail}'
+        hold(sender, campaign, ProviderFault(said, hint="See what it waits for (a quota, a block, an outage), then resume."))
 
 
 def _break_circuit(sender: Sender, campaign: Campaign, settlement: Settlement) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
@@ -63,23 +63,36 @@ def receive(station: Station, provider: str, news: Sequence[Event]) -> Received:
 
 def _keep(station: Station, connection: Connection, provider: str, news: Sequence[Event]) -> Received:
     instance = campaigns.instance_name(connection)
-    kept = events.keep(connection, [_row(station, provider, instance, one) for one in news])
+    named = [batches.read_provider_key(one.batch_key) for one in news]
+    # Of an earlier life of this database: the campaign goes by another name now, and its readers may be in other batches.
+    before = campaigns.by_earlier_name(connection) if any(key is not None and key[0] != instance for key in named) else {}
+    kept = events.keep(
+        connection, [_row(station, provider, _place(key, instance, before), one) for one, key in zip(news, named, strict=True)]
+    )
     return Received(kept, len(news) - kept)
 
 
-def _row(station: Station, provider: str, instance: str, one: Event) -> dict[str, Any]:
-    named = batches.read_provider_key(one.batch_key)
-    # A key of another newsroom, or of this one before a backup was restored: its numbers mean nothing here.
-    key = named[1] if named is not None and named[0] == instance else None
+def _place(named: tuple[str, BatchKey] | None, instance: str, before: Mapping[str, int]) -> tuple[int, int | None] | None:
+    """Campaign and batch that a key at the provider names; None for a key of another newsroom, whose numbers mean nothing here."""
+    if named is None:
+        return None
+    life, key = named
+    if life == instance:
+        return key.campaign_id, key.no
+    campaign = before.get(f"{life}-{key.campaign_id}")
+    return None if campaign is None else (campaign, None)
+
+
+def _row(station: Station, provider: str, place: tuple[int, int | None] | None, one: Event) -> dict[str, Any]:
     return {
         "provider": provider,
         "event_id": one.id if len(one.id) <= 200 else hashlib.sha256(one.id.encode()).hexdigest(),
         "type": one.type,
         "at": one.at,
         "received_at": station.clock(),
-        "campaign_id": key.campaign_id if key else None,
-        "batch_no": key.no if key else None,
-        "subscriber_id": one.subscriber_id if key and one.subscriber_id and one.subscriber_id < 2**63 else None,
+        "campaign_id": place[0] if place else None,
+        "batch_no": place[1] if place else None,
+        "subscriber_id": one.subscriber_id if place and one.subscriber_id and one.subscriber_id < 2**63 else None,
         "address_index": station.vault.index(one.address) if one.address else None,
         "receipt": one.receipt[:500],
         "reason": one.reason or "",
@@ -169,8 +182,8 @@ def _resolve(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, Whos
     by_address = readers.by_index(connection, sorted({bytes(row.address_index) for row in rows if row.address_index is not None}))
     found: dict[int, Whose] = {}
     for row in rows:
-        key = BatchKey(row.campaign_id, row.batch_no) if row.campaign_id is not None else None
         reader = by_address.get(bytes(row.address_index)) if row.address_index is not None else None
+        key = _batch_of(connection, row, reader)
         if key is not None and row.subscriber_id is not None and belongs(key, row.subscriber_id):
             found[row.id] = (key.campaign_id, key.no, row.subscriber_id)
         elif reader is None:
@@ -181,6 +194,19 @@ def _resolve(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, Whos
             found[row.id] = (None, None, reader)
     _resolve_by_receipt(connection, rows, found)
     return found
+
+
+def _batch_of(connection: Connection, row: Row[Any], reader: int | None) -> BatchKey | None:
+    """The batch an event names. News of an earlier life names a campaign alone: there it is looked for by the reader.
+
+    Readers keep their numbers over lives, and no number is given twice (``store.readers``).
+    """
+    if row.campaign_id is None:
+        return None
+    if row.batch_no is not None:
+        return BatchKey(row.campaign_id, row.batch_no)
+    whose = row.subscriber_id if row.subscriber_id is not None else reader
+    return None if whose is None else fates.batch_with(connection, row.campaign_id, whose)
 
 
 def _resolve_by_receipt(connection: Connection, rows: Sequence[Row[Any]], found: dict[int, Whose]) -> None:
@@ -194,6 +220,25 @@ def _resolve_by_receipt(connection: Connection, rows: Sequence[Row[Any]], found:
             if row.receipt in told:
                 key, reader = told[row.receipt]
                 found[row.id] = (key.campaign_id, key.no, reader)
+
+
+def clear_old(station: Station) -> int:
+    """Removes events that were applied and are older than ``events_kept``, a page a transaction; gives how many.
+
+    Never one that the policy for soft bounces still looks at.
+    """
+    newsroom = station.settings.newsroom
+    before = station.clock() - max(newsroom.events_kept, newsroom.soft_bounces.within)
+    after: int | None = 0
+    cleared = 0
+    while after is not None:
+        with transaction(station.engine) as connection:
+            events.forget_spent(connection, station.clock() - 2 * NONCE_VALID)
+            after, gone = events.clear(connection, after, before, PAGE)
+        cleared += gone
+    if cleared:
+        log.info("events: %d older than %s removed", cleared, before.date())
+    return cleared
 
 
 def poll(sender: Sender) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from pipeline.core.campaign import OPEN, BatchState, CampaignCause, CampaignState, Tally, sources
 from pipeline.store.tables import batch, instance
 from pipeline.store.tables import campaign as t
+from pipeline.store.types import UTCDateTime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,13 @@ class Campaign:
     published_at: datetime | None
     earlier: tuple[str, ...] = ()
     #: Names under which its mail may have left in earlier lives of this database.
+
+
+READERS_A_LIFE = 100_000_000
+"""More readers than can have come after a backup was taken: a new life numbers its readers from behind them.
+
+``store.members`` can express a gap of 42 lives in which no reader came.
+"""
 
 
 class AlreadyScheduled(Exception):
@@ -82,6 +90,23 @@ def launch(connection: Connection, id: int, now: datetime, *, from_held: bool = 
 def set_values(connection: Connection, id: int, **values: Any) -> None:
     """Writes facts that are no state: the audience, the publication."""
     connection.execute(update(t).where(t.c.id == id).values(**values))
+
+
+def later(connection: Connection, id: int, now: datetime) -> tuple[datetime, int]:
+    """Notes that the provider said "later"; gives since when it has said nothing else of this campaign, and how often.
+
+    A batch that was accepted meanwhile begins the count anew. That is looked for here, so that accepting costs nothing.
+    """
+    accepted = select(batch.c.no).where(batch.c.campaign_id == id, batch.c.accepted_at >= t.c.later_since).exists()
+    anew = t.c.later_since.is_(None) | accepted
+    noted = (
+        update(t)
+        .where(t.c.id == id)
+        .values(later_since=case((anew, literal(now, UTCDateTime)), else_=t.c.later_since), laters=case((anew, 1), else_=t.c.laters + 1))
+        .returning(t.c.later_since, t.c.laters)
+    )
+    row = connection.execute(noted).one()
+    return row.later_since, row.laters
 
 
 def point_to(connection: Connection, id: int, edition_id: int) -> bool:
@@ -188,6 +213,12 @@ def earlier_names(connection: Connection, issue_id: str) -> list[str]:
     return list(dict.fromkeys(name for names in found for name in names.split()))
 
 
+def by_earlier_name(connection: Connection) -> dict[str, int]:
+    """The campaigns by the names under which their mail may have left in earlier lives; of one issue's campaigns the newest."""
+    rows = connection.execute(select(t.c.id, t.c.earlier).where(t.c.earlier != "").order_by(t.c.id))
+    return {name: row.id for row in rows for name in row.earlier.split()}
+
+
 def begin_life(connection: Connection, *, name: str, taken_at: datetime, now: datetime) -> list[int]:
     """Makes a restored database another one than it was: a new name, every campaign that is not final held, the old name kept
     with each. Gives the campaigns that are held. The caller puts the open batches in doubt (``store.doubts.restore``).
@@ -201,9 +232,11 @@ def begin_life(connection: Connection, *, name: str, taken_at: datetime, now: da
     names = case((t.c.earlier == "", mine), else_=t.c.earlier + literal(" ") + mine)
     open_batches = select(batch.c.no).where(batch.c.campaign_id == t.c.id, batch.c.state.in_(OPEN)).exists()
     waiting = t.c.state.in_((*sources(CampaignCause.HOLD), CampaignState.HELD))
-    connection.execute(update(t).where((waiting & ~not_begun) | open_batches).values(earlier=names))
+    # Of what was sent, too: news of its mail comes for weeks, under the old name.
+    connection.execute(update(t).where((waiting & ~not_begun) | open_batches | (t.c.state == CampaignState.SENT)).values(earlier=names))
     held = connection.execute(update(t).where(waiting).values(state=CampaignState.HELD, reason=reason).returning(t.c.id)).scalars().all()
-    connection.execute(update(instance).values(name=name, since=now, restored_from=taken_at))
+    last = instance.c.last_reader + READERS_A_LIFE
+    connection.execute(update(instance).values(name=name, since=now, restored_from=taken_at, last_reader=last))
     return sorted(held)
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, distinct, func, insert, select, update
 
+from pipeline.core.campaign import OPEN
 from pipeline.core.event import EventType
 from pipeline.core.feedback import ABOUT_US, PROOF, Try, gave_up, weight
 from pipeline.core.message import RejectReason
 from pipeline.store.engine import insert_ignoring
+from pipeline.store.tables import batch, instance, nonce, poll
 from pipeline.store.tables import event as t
-from pipeline.store.tables import instance, nonce, poll
 
 
 def keep(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -32,6 +33,26 @@ def spend(connection: Connection, provider: str, values: Collection[str], now: d
 def forget_spent(connection: Connection, before: datetime) -> None:
     """Drops what is too old to be accepted again anyway."""
     connection.execute(delete(nonce).where(nonce.c.received_at < before))
+
+
+def clear(connection: Connection, after: int, before: datetime, limit: int) -> tuple[int | None, int]:
+    """Removes applied events that came before a moment, of the next ``limit`` behind an id; gives the last id looked at and how many went.
+
+    None: what follows is younger. Events come in the order of their ids, so nothing young is read. What is not applied stays, and what may
+    still prove that a message of an open campaign was taken.
+    """
+    page = list(
+        connection.execute(
+            select(t.c.id, t.c.received_at, t.c.applied_at, t.c.campaign_id).where(t.c.id > after).order_by(t.c.id).limit(limit)
+        )
+    )
+    old = [row for row in page if row.received_at < before]
+    still_open = batch.c.state.in_(OPEN) & batch.c.campaign_id.in_({row.campaign_id for row in old if row.campaign_id is not None})
+    kept = set(connection.execute(select(batch.c.campaign_id).where(still_open).distinct()).scalars())
+    gone = [row.id for row in old if row.applied_at is not None and row.campaign_id not in kept]
+    if gone:
+        connection.execute(delete(t).where(t.c.id.in_(gone)))
+    return (page[-1].id if len(page) == limit and len(old) == len(page) else None), len(gone)
 
 
 def one_at_a_time(connection: Connection) -> None:

@@ -43,6 +43,15 @@ def members_of(connection: Connection, key: BatchKey) -> frozenset[int]:
     return frozenset(unpack_members(blob)) if blob is not None else frozenset()
 
 
+def batch_with(connection: Connection, campaign_id: int, subscriber_id: int) -> BatchKey | None:
+    """The batch of a campaign into which a reader was planned first; None for who is not in its plan."""
+    around = (t.c.campaign_id == campaign_id) & (t.c.first_id <= subscriber_id) & (t.c.last_id >= subscriber_id)
+    for row in connection.execute(select(t.c.no, t.c.members).where(around).order_by(t.c.no)):
+        if subscriber_id in unpack_members(row.members):
+            return BatchKey(campaign_id, row.no)
+    return None
+
+
 def by_receipt(connection: Connection, provider: str, receipts: Collection[str], since: datetime) -> dict[str, tuple[BatchKey, int]]:
     """Whose messages these are, among those accepted since then one by one.
 

@@ -59,6 +59,8 @@ instance = Table(
     Column("since", UTCDateTime, nullable=False),
     Column("restored_from", UTCDateTime),
     #: When the backup was taken that this life began with; null for the first life.
+    Column("last_reader", _Id, nullable=False, server_default=text("0")),
+    #: The highest number that a reader was given in this life or can have been given in an earlier one.
     CheckConstraint("id = 1", name="one_row"),
 )
 
@@ -184,6 +186,9 @@ campaign = Table(
     #: When the archive got the edition.
     Column("earlier", Text, nullable=False, server_default=text("''")),
     #: Names under which its mail may have left in earlier lives of the database, each ``<instance>-<campaign>``, with blanks between.
+    Column("later_since", UTCDateTime),
+    Column("laters", Integer, nullable=False, server_default=text("0")),
+    #: Since when the provider has said nothing but "later", and how often.
     CheckConstraint(_one_of("state", CampaignState), name="state"),
 )
 # One issue goes out once: a second campaign for it needs the first one cancelled.

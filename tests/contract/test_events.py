@@ -162,3 +162,50 @@ def _batches(connection: Any, clock: SetClock, receipts: dict[int, str]) -> None
             )
         )  # fmt: skip
         connection.execute(insert(tables.receipt).values(campaign_id=1, batch_no=no, ids=ids.encode()))
+
+
+def test_old_events_go_and_what_is_still_needed_stays(engine: Engine, clock: SetClock) -> None:
+    old = clock()
+    with transaction(engine) as connection:
+        values = {"issue_id": "n/1", "newsletter": "n", "digest": "0", "source_digest": "0", "content": "{}", "approved_by": "t"}
+        made = connection.execute(insert(tables.edition).returning(tables.edition.c.id), values | {"approved_at": old}).scalar_one()
+        for id, state in ((1, "accepted"), (2, "in_doubt")):
+            given = {
+                "edition_id": made,
+                "issue_id": f"n/{id}",
+                "newsletter": "n",
+                "state": "sending",
+                "due_at": old,
+                "wall_time": "",
+                "time_zone": "",
+            }
+            connection.execute(
+                insert(tables.campaign).values(
+                    id=id, wall_time="", time_zone="", tzdata="", not_after_s=1, if_late="hold", created_at=old, **given
+                )
+            )
+            planned = {"campaign_id": id, "no": 1, "first_id": 7, "last_id": 7, "size": 1, "members": pack_members([7])}
+            connection.execute(insert(tables.batch).values(state=state, not_before=old, **planned))
+        events.keep(connection, [row(clock, f"a{number}") for number in range(5)])
+        events.keep(connection, [row(clock, "open", campaign_id=2), row(clock, "nobody", campaign_id=None)])
+    apply(engine, clock)
+    with transaction(engine) as connection:
+        events.keep(connection, [row(clock, "not applied")])
+    clock.pass_by(days=10)
+    with transaction(engine) as connection:
+        events.keep(connection, [row(clock, "young")])
+    apply_only = {"young"}
+    with transaction(engine) as connection:
+        waiting = {one.id: (1, 1, 7) for one in events.waiting(connection, 9) if one.event_id in apply_only}
+        events.mark_applied(connection, waiting, clock())
+    before, after, gone = clock() - timedelta(days=1), 0, []
+    while True:
+        with transaction(engine) as connection:
+            last, count = events.clear(connection, after, before, 3)
+        gone.append(count)
+        if last is None:
+            break
+        after = last
+    assert gone == [3, 2, 1], "page by page"
+    with reading(engine) as connection:
+        assert set(connection.execute(select(tables.event.c.event_id)).scalars()) == {"open", "not applied", "young"}

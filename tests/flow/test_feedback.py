@@ -18,7 +18,7 @@ from pipeline.core.campaign import CampaignState
 from pipeline.core.event import Event, EventType
 from pipeline.core.message import RejectReason
 from pipeline.errors import Refusal
-from pipeline.flow import campaigns, delivery, doubts, feedback, readers, suppressions
+from pipeline.flow import backups, campaigns, delivery, doubts, feedback, readers, suppressions
 from pipeline.flow.context import Sender
 from pipeline.flow.feedback import Received
 from pipeline.providers.base import Forged
@@ -476,3 +476,46 @@ def test_a_provider_is_asked_for_its_events_over_http(open_office: Open) -> None
     office.clock.pass_by(minutes=5)
     assert feedback.poll(sender) == 0
     assert campaigns.audience_size(sender, NEWSLETTER) == 401
+
+
+class TestNewsOfAnEarlierLife:
+    def test_it_finds_its_campaign_and_its_reader(self, open_office: Open) -> None:
+        office = sent(open_office)
+        old = key_of(office, 1)
+        backups.mark_restored(office.sender.engine, office.clock(), office.clock, provider="sandbox")
+        assert key_of(office, 1) != old
+        told = Event(id="late", type=EventType.UNSUBSCRIBED, at=office.clock(), batch_key=old, subscriber_id=2)
+        tell(office, told, news(office, EventType.DELIVERED, 1, batch_key=old))
+        assert standing(office, 2) == "unsubscribed"
+        assert campaigns.news(office.sender, 1) == {"unsubscribed": 1, "delivered": 1}
+
+    def test_it_proves_what_the_restore_put_in_doubt(self, open_office: Open) -> None:
+        office = open_office()
+        id = office.launch(3)
+        old, taken_at = key_of(office, id), office.clock()
+        backups.mark_restored(office.sender.engine, taken_at, office.clock, provider="sandbox")
+        assert office.status(id).tally.in_doubt == 3
+        # In the life that was lost, they went in other batches and under a later generation.
+        other = old.removesuffix("-1-1") + "-7-2"
+        tell(office, *(news(office, EventType.DELIVERED, one, batch_key=other) for one in (1, 2, 3)))
+        assert (office.status(id).tally.in_doubt, office.status(id).tally.sent) == (0, 3)
+
+    def test_a_campaign_of_the_lost_life_is_not_taken_for_one_of_this(self, open_office: Open) -> None:
+        office = sent(open_office)
+        old = key_of(office, 2)  # made after the backup: this life knows nothing of it
+        backups.mark_restored(office.sender.engine, office.clock(), office.clock, provider="sandbox")
+        tell(office, Event(id="x", type=EventType.DELIVERED, at=office.clock(), batch_key=old, subscriber_id=1))
+        assert campaigns.news(office.sender, 1) == {}
+
+
+def test_old_events_are_cleared_but_not_while_the_policy_needs_them(open_office: Open) -> None:
+    office = sent(open_office)
+    newsroom = office.sender.settings.newsroom.model_copy(update={"events_kept": timedelta(days=1)})
+    office = replace(office, sender=replace(office.sender, settings=replace(office.sender.settings, newsroom=newsroom)))
+    tell(office, news(office, EventType.DELIVERED), news(office, EventType.DEFERRED, 2, final=True))
+    office.clock.pass_by(days=59)
+    assert feedback.clear_old(office.sender) == 0, "soft bounces of 60 days count"
+    office.clock.pass_by(days=2)
+    assert feedback.clear_old(office.sender) == 2
+    assert campaigns.news(office.sender, 1) == {}
+    assert bars(office) == []

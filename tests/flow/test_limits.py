@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -53,6 +53,39 @@ def test_a_provider_that_says_later_says_it_to_all(open_office: Open) -> None:
     office.clock.pass_by(seconds=31)
     office.deliver_ready()
     assert office.status(id).tally.sent == 3000
+
+
+def test_a_provider_that_says_nothing_but_later_is_left_alone_in_the_end(open_office: Open) -> None:
+    house = House(script=["throttle"] * 1000)
+    office = limited(open_office, house, later_before_hold="1h")
+    id, begun = office.launch(3000), office.clock()
+    while office.status(id).campaign.state is CampaignState.SENDING:
+        office.deliver_ready()
+        office.clock.pass_by(seconds=31)
+        assert office.clock() - begun < timedelta(hours=2), "it knocks for ever"
+    assert timedelta(hours=1) <= office.clock() - begun
+    assert 'only said "later" since' in office.status(id).campaign.reason
+    assert office.status(id).tally.waiting == 3000
+    # An editor's word gives it as long again.
+    campaigns.resume(office.sender, id)
+    office.deliver_ready()
+    assert office.status(id).campaign.state is CampaignState.SENDING
+    house.script.clear()
+    office.clock.pass_by(seconds=31)
+    office.deliver_ready()
+    assert office.status(id).tally.sent == 3000
+
+
+def test_a_quota_that_answers_once_a_day_is_no_endless_later(open_office: Open) -> None:
+    house = House(script=["throttle", "throttle"])
+    office = limited(open_office, house, later_before_hold="1h")
+    id = office.launch(500)
+    for _ in range(2):
+        office.deliver_ready()
+        office.clock.pass_by(days=1)
+    assert office.status(id).campaign.state is CampaignState.SENDING
+    office.deliver_ready()
+    assert office.status(id).tally.sent == 500
 
 
 def test_a_daily_quota_sends_the_rest_tomorrow(open_office: Open) -> None:
