@@ -13,8 +13,12 @@ from pipeline.store.engine import reading, transaction
 from pipeline.store.tables import instance
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0005"
+HEAD = "0006"
 """This version's revision. Known here so that a normal start need not load Alembic; a test holds it to the scripts."""
+
+
+UPGRADE_LOCK = 0x6272_6965_0001
+"""PostgreSQL's advisory lock of whoever changes the schema."""
 
 
 def upgrade(engine: Engine, now: datetime) -> tuple[str | None, str]:
@@ -30,6 +34,9 @@ def upgrade(engine: Engine, now: datetime) -> tuple[str | None, str]:
     config.set_main_option("path_separator", "os")
     before = revision(engine)
     with transaction(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            # Several workers may find an empty database at the same moment.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         if connection.execute(select(instance.c.name)).first() is None:
