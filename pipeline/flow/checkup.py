@@ -30,7 +30,7 @@ LEDGER_BYTES = 17
 """What a campaign adds to the database for each reader, measured with a million of them."""
 
 MAX_SKEW_S = 5.0
-"""How far this machine's clock and the database server's may be apart: workers go by the latter, certificates and webhooks by the former."""
+"""How far this machine's clock may be from the database server's. Workers go by the latter, certificates and webhooks by the former."""
 
 _NOT_REAL = re.compile(r"(^|[@./])([a-z0-9-]+\.)*(example\.(org|com|net)|(example|invalid|test|localhost))(?=$|[/:])")
 
