@@ -283,6 +283,8 @@ class Sending(_Model):
     domains: dict[str, Annotated[int, Field(ge=1)]] = {}
     #: Readers a minute at one mail domain.
     warmup: Warming | None = None
+    engine: Literal["local", "procrastinate"] | None = None
+    #: What hands batches to workers; None: Procrastinate where it is installed and the database is PostgreSQL.
     doubts_before_hold: Annotated[int, Field(ge=1)] = 5
     #: So many calls of one campaign in doubt, one after another, hold it.
     later_before_hold: Duration = timedelta(hours=6)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import gc
 import logging
+import secrets
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -18,11 +20,11 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from pipeline.core.campaign import CampaignState
 from pipeline.dispatch.base import Dispatcher
-from pipeline.dispatch.local import LocalDispatcher
 from pipeline.errors import BriefingError
 from pipeline.files import only_one
 from pipeline.flow import archive, campaigns, checkup, delivery, doubts, feedback
 from pipeline.flow.context import Sender
+from pipeline.flow.presence import Presence
 from pipeline.store import batches
 from pipeline.store import campaigns as campaign_rows
 from pipeline.store.batches import BatchKey
@@ -52,11 +54,21 @@ COLLECT_AFTER = 50_000
 
 
 class Worker:
-    """One worker of one newsroom. Raises Refusal on start when another one runs on the same SQLite database."""
+    """One worker of one newsroom. Raises Refusal on start when another one runs on the same SQLite database.
+
+    On PostgreSQL several run. All deliver; one leads, and only it launches, publishes, sweeps, asks and closes. All that it does is
+    guarded besides, so a leader that was replaced without noticing it does no harm.
+    """
 
     def __init__(self, sender: Sender, dispatcher: Dispatcher[BatchKey] | None = None) -> None:
-        self._sender = sender
-        self._dispatcher = dispatcher or LocalDispatcher[BatchKey]()
+        several = sender.engine.dialect.name != "sqlite"
+        self._sender = sender = replace(
+            sender, worker=secrets.token_hex(4) if several else None, dispatcher=dispatcher or sender.dispatcher
+        )
+        self._dispatcher = sender.dispatcher
+        self._presence = Presence(sender)
+        self._led = -1
+        #: The leadership that has begun.
         self._stop = threading.Event()
         self._scheduler = BackgroundScheduler(timezone="UTC")
         self._ticked: float | None = None
@@ -65,6 +77,7 @@ class Worker:
         """Works until ``stop`` is called, then finishes what is in hand."""
         _collect_rarely()
         with only_one(checkup.worker_lock(self._sender), "another worker already runs on this database"):
+            self._presence.begin()
             self._take_over()
             self._scheduler.add_job(
                 self._tick, IntervalTrigger(seconds=TICK_S), id="tick", coalesce=True, max_instances=1, misfire_grace_time=None
@@ -92,7 +105,9 @@ class Worker:
                 )
             finally:
                 self._scheduler.shutdown(wait=True)
-                self._guarded(lambda: campaigns.close_finished(self._sender), 0)
+                if self._presence.leads():
+                    self._guarded(lambda: campaigns.close_finished(self._sender), 0)
+                self._presence.end()
                 log.info("worker stopped")
 
     def stop(self) -> None:
@@ -107,17 +122,20 @@ class Worker:
         if self._sender.engine.dialect.name == "sqlite":
             with transaction(self._sender.engine) as connection:
                 batches.expire_leases(connection, self._sender.clock())
-        delivery.sweep(self._sender)
+        self._sweep_dead()
         self._tick()
-        # A predecessor may have died between a page and the lists that name it.
-        self._guarded(lambda: archive.write_lists(self._sender), None)
 
     def _tick(self) -> None:
         def work() -> None:
-            campaigns.publish_pending(self._sender)
-            if campaigns.launch_due(self._sender):
-                self._dispatcher.wake()
-            campaigns.close_finished(self._sender)
+            if self._presence.leads():
+                campaigns.publish_pending(self._sender)
+                if campaigns.launch_due(self._sender):
+                    self._dispatcher.wake()
+                campaigns.close_finished(self._sender)
+                if self._presence.epoch != self._led:
+                    self._led = self._presence.epoch
+                    # A predecessor may have died between a page and the lists that name it.
+                    archive.write_lists(self._sender)
             self._set_alarms()
             self._ticked = self._sender.monotonic()
 
@@ -141,18 +159,27 @@ class Worker:
                 trigger = DateTrigger(one.due_at)
                 self._scheduler.add_job(self._tick, trigger, id=f"due-{one.id}", misfire_grace_time=None, replace_existing=True)
 
+    def _sweep_dead(self) -> None:
+        if self._presence.leads():
+            self._guarded(lambda: delivery.sweep(self._sender), None)
+
     def _sweep(self) -> None:
-        self._guarded(lambda: delivery.sweep(self._sender), None)
+        self._sweep_dead()
+        if not self._presence.leads():
+            return
         if self._guarded(lambda: doubts.reconcile(self._sender), doubts.Reconciled()).settled:
             self._dispatcher.wake()
 
     def _apply_events(self) -> None:
-        self._guarded(lambda: feedback.apply_pending(self._sender), 0)
+        if self._presence.leads():
+            self._guarded(lambda: feedback.apply_pending(self._sender), 0)
 
     def _clear(self) -> None:
         self._guarded(lambda: feedback.clear_old(self._sender), 0)
 
     def _poll(self) -> None:
+        if not self._presence.leads():
+            return
         if kept := self._guarded(lambda: feedback.poll(self._sender), 0):
             log.info("%d events from %s", kept, self._sender.provider.name)
 

@@ -21,7 +21,7 @@ SHARED = Path(os.environ.get("BRIEFING_SHARED", REPOSITORY.parent / "shared"))
 """Material that is not ours: tests that need it are skipped, visibly, where it is absent."""
 
 
-ALONE = ("journeys", "web", "doors/test_bench.py", "copydesk/test_growth.py")
+ALONE = ("journeys", "web", "cluster", "doors/test_bench.py", "copydesk/test_growth.py")
 """Tests that look at the clock, or fill the machine by themselves: they do not run beside others (``make test``)."""
 
 

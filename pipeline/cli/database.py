@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline import app
 from pipeline.cli.door import Json, door, out, print_json
 from pipeline.clock import system_clock
 from pipeline.errors import UsageError
@@ -104,9 +105,11 @@ def restored(
 
 def upgrade(context: typer.Context, as_json: Json = False) -> None:
     """Bring the database to this version's schema, whole or not at all."""
-    engine = open_engine(door(context).settings().database_url)
+    settings = door(context).settings()
+    engine = open_engine(settings.database_url)
     context.call_on_close(engine.dispose)
     before, after = schema.upgrade(engine, system_clock())
+    app.upgrade_engine(settings, engine)
     if as_json:
         print_json({"before": before, "after": after})
     else:

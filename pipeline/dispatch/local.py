@@ -9,6 +9,8 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+from sqlalchemy import Connection
+
 from pipeline.errors import BriefingError
 
 K = TypeVar("K", bound=Hashable)
@@ -27,6 +29,9 @@ class LocalDispatcher(Generic[K]):
     def __init__(self, *, threads: int = 4) -> None:
         self._threads = threads
         self._bell = threading.Event()
+
+    def enqueue(self, connection: Connection, keys: Sequence[K]) -> None:
+        """Nothing: the ledger is the queue."""
 
     def wake(self) -> None:
         """Ends the present wait."""

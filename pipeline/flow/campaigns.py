@@ -147,23 +147,24 @@ def _launch(sender: Sender, one: Campaign, *, from_held: bool) -> bool:
     return True
 
 
-def publish_pending(station: Station) -> int:
+def publish_pending(sender: Sender) -> int:
     """Publishes the editions of campaigns that have started and are not in the archive yet.
 
     The page first, then the mark that lets its mail leave, then the lists that name it: killed anywhere in between, the
     next call goes on, and no mail ever leads to a page that is not there.
     """
-    with reading(station.engine) as connection:
+    with reading(sender.engine) as connection:
         pending = [
             one for one in campaigns.listed(connection, states=(CampaignState.SENDING, CampaignState.PAUSED, CampaignState.HELD))
             if one.audience is not None and one.published_at is None
         ]  # fmt: skip
     for one in pending:
-        archive.write_issue(station, one.edition_id)
-        with transaction(station.engine) as connection:
+        archive.write_issue(sender, one.edition_id)
+        with transaction(sender.engine) as connection:
             campaigns.set_values(connection, one.id, published_at=one.started_at)
+            sender.dispatcher.enqueue(connection, batches.planned(connection, one.id))
     if pending:
-        archive.write_lists(station)
+        archive.write_lists(sender)
     return len(pending)
 
 
@@ -208,6 +209,8 @@ def resume(sender: Sender, id: int) -> Campaign:
     else:
         with transaction(sender.engine) as connection:
             campaigns.move(connection, id, CampaignCause.RESUME, to, later_since=None)
+            if there.published_at is not None:
+                sender.dispatcher.enqueue(connection, batches.planned(connection, id))
     with reading(sender.engine) as connection:
         return _existing(connection, id)
 

@@ -20,7 +20,9 @@ from pipeline.flow import campaigns, drafts
 from pipeline.flow.context import Sender, Station
 from pipeline.providers.base import Searchable
 from pipeline.settings import AT_HOME, NEWS_KEYS
+from pipeline.store import workers
 from pipeline.store.engine import reading
+from pipeline.store.workers import DatabaseClock
 
 MIN_FREE_BYTES = 500 * 1024 * 1024
 
@@ -28,7 +30,7 @@ LEDGER_BYTES = 17
 """What a campaign adds to the database for each reader, measured with a million of them."""
 
 MAX_SKEW_S = 5.0
-"""How far this machine's clock and the database server's may be apart: leases and due times are compared across workers."""
+"""How far this machine's clock may be from the database server's. Workers go by the latter, certificates and webhooks by the former."""
 
 _NOT_REAL = re.compile(r"(^|[@./])([a-z0-9-]+\.)*(example\.(org|com|net)|(example|invalid|test|localhost))(?=$|[/:])")
 
@@ -74,7 +76,11 @@ def worker_lock(sender: Station) -> Path | None:
 def _worker(sender: Sender) -> Check:
     lock = worker_lock(sender)
     if lock is None:
-        return Check(name="worker", ok=True, said="cannot be seen from here on PostgreSQL")
+        with reading(sender.engine) as connection:
+            alive = workers.count(connection)
+        return Check(
+            name="worker", ok=alive > 0, said=f"{alive} run" if alive else "none runs: nothing that is due will start (briefing worker)"
+        )
     running = is_held(lock)
     return Check(name="worker", ok=running, said="runs" if running else "none runs: nothing that is due will start (briefing serve)")
 
@@ -111,7 +117,8 @@ def _clock(sender: Sender) -> Check:
         return Check(name="clock", ok=True, said="the database has none of its own")
     with reading(sender.engine) as connection:
         there: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-        apart = abs((there - sender.clock()).total_seconds())
+        own = sender.clock.own if isinstance(sender.clock, DatabaseClock) else sender.clock
+        apart = abs((there - own()).total_seconds())
     said = f"{apart:.1f} s apart from the database server's"
     return Check(name="clock", ok=apart <= MAX_SKEW_S, said=said if apart <= MAX_SKEW_S else f"{said}: set both by NTP")
 

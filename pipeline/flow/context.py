@@ -11,10 +11,12 @@ from sqlalchemy import Engine
 
 from pipeline.clock import Clock, system_clock
 from pipeline.core.message import Content
+from pipeline.dispatch.base import Dispatcher
 from pipeline.providers.base import Provider
 from pipeline.providers.call_times import CallTimes
 from pipeline.settings import Settings
 from pipeline.store.addresses import Vault
+from pipeline.store.batches import BatchKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,9 @@ class Sender(Station):
     """A newsroom that can mail."""
 
     provider: Provider
+    dispatcher: Dispatcher[BatchKey]
+    worker: str | None = None
+    #: The id under which this process beats, where several workers may run; None for a command.
     contents: dict[int, Content] = field(default_factory=dict, repr=False, compare=False)
     #: By edition: what ``flow.delivery`` read last.
     call_times: CallTimes = field(default_factory=CallTimes)

@@ -38,6 +38,12 @@ LATERS_NEEDED = 3
 CONTENTS_KEPT = 8
 """Editions at hand: as many as newsletters commonly go out at one hour."""
 
+NOTICE_S = 0.5
+"""How soon a batch that waits for its turn notices that its campaign was stopped."""
+
+LONG_INTENT_S = 2.0
+"""A commit of the intent that takes longer says too little about when the call began."""
+
 FROZEN_S = 0.2
 """Between the intent and the call at most: a machine that was suspended there must not send on an old intent."""
 
@@ -59,9 +65,8 @@ def deliver(sender: Sender, key: BatchKey) -> None:
         return
     claim, campaign, batch, start = claimed
     # Waiting comes before the intent: nobody can doubt a call that has not begun.
-    pause = (start - sender.clock()).total_seconds()
-    if pause > 0:
-        sender.sleep(pause)
+    if not _wait(sender, claim, (start - sender.clock()).total_seconds()):
+        return
     with in_turn(sender.engine):
         try:
             call = sender.provider.compose(batch)
@@ -145,7 +150,7 @@ def _claim(sender: Sender, key: BatchKey) -> tuple[Claim, Campaign, Batch, datet
     """First commit: the batch is ours, its members are those who may still be mailed. Gives when it may leave, besides."""
     now = sender.clock()
     with transaction(sender.engine) as connection:
-        claim = batches.claim(connection, key, now, CLAIM_LEASE)
+        claim = batches.claim(connection, key, now, CLAIM_LEASE, sender.worker)
         if claim is None:
             return None
         campaign = campaigns.get(connection, key.campaign_id)
@@ -168,6 +173,20 @@ def _claim(sender: Sender, key: BatchKey) -> tuple[Claim, Campaign, Batch, datet
         instance = campaigns.instance_name(connection)
         content = content_for(connection, sender, campaign)
     return claim, campaign, batch_of(sender, claim, campaign, instance, content, addresses), admitted.start
+
+
+def _wait(sender: Sender, claim: Claim, pause_s: float) -> bool:
+    """Waits for the batch's turn. False: meanwhile the campaign was stopped, and the batch is given back."""
+    while pause_s > 0:
+        sender.sleep(min(pause_s, NOTICE_S))
+        pause_s -= NOTICE_S
+        if pause_s > 0:
+            with reading(sender.engine) as connection:
+                held = batches.still_held(connection, claim)
+            if not held:
+                release(sender, claim)
+                return False
+    return True
 
 
 def content_for(connection: Connection, sender: Sender, campaign: Campaign) -> Content:
@@ -208,11 +227,17 @@ def _intend(sender: Sender, claim: Claim, call: Call) -> float | None:
 
     None: the campaign is not to be sent now (the batch is given back), or another worker holds the batch.
     """
+    begun = sender.monotonic()
     with transaction(sender.engine) as connection:
-        if batches.intend(connection, claim, sender.provider.name, call.digest, sender.clock(), CALL_LEASE):
-            return sender.monotonic()
-        batches.move(connection, claim, BatchCause.RELEASE, lease_until=None)
-    return None
+        intended = batches.intend(connection, claim, sender.provider.name, call.digest, sender.clock(), CALL_LEASE)
+        if not intended:
+            batches.move(connection, claim, BatchCause.RELEASE, lease_until=None)
+    if not intended:
+        return None
+    if sender.monotonic() - begun > LONG_INTENT_S:
+        record(sender, claim, Settlement(cause=BatchCause.POSTPONE, detail="the machine stood still"))
+        return None
+    return sender.monotonic()
 
 
 def record(station: Station, claim: Claim, settlement: Settlement) -> None:

@@ -112,7 +112,7 @@ def _repeat(sender: Sender, campaign: Campaign, doubt: Doubt, batch: Batch) -> s
         return _hold(sender, doubt, "what would be repeated is no longer what was sent: settings or readers have changed")
     with transaction(sender.engine) as connection:
         soon = limits.admit(connection, sender, len(batch.recipients))
-        claim = None if soon.start > sender.clock() else rows.repeat(connection, doubt, sender.clock(), delivery.CALL_LEASE)
+        claim = None if soon.start > sender.clock() else rows.repeat(connection, doubt, sender.clock(), delivery.CALL_LEASE, sender.worker)
     if claim is None:
         return "waiting"  # the campaign stands still, or somebody else settled it
     try:

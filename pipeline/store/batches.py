@@ -23,6 +23,7 @@ from pipeline.core.settlement import Settlement
 from pipeline.store.members import pack_members, unpack_members
 from pipeline.store.tables import batch as t
 from pipeline.store.tables import campaign, exception, receipt
+from pipeline.store.workers import alive
 
 _PLANNED_AT_ONCE = 100
 _KEY = re.compile(r"([0-9a-f]{1,16})-([0-9]{1,15})-([0-9]{1,9})-[0-9]{1,9}")
@@ -107,10 +108,10 @@ def being_sent(campaign_id: int | BindParameter[int]) -> ColumnElement[bool]:
     )
 
 
-def claim(connection: Connection, key: BatchKey, now: datetime, lease: timedelta) -> Claim | None:
+def claim(connection: Connection, key: BatchKey, now: datetime, lease: timedelta, holder: str | None = None) -> Claim | None:
     """Takes a planned batch in hand, or None. Nothing has been sent when the lease runs out in this state."""
     row = connection.execute(
-        _claiming(), {"key_campaign": key.campaign_id, "key_no": key.no, "now": now, "new_lease_until": now + lease}
+        _claiming(), {"key_campaign": key.campaign_id, "key_no": key.no, "now": now, "new_lease_until": now + lease, "new_holder": holder}
     ).first()
     if row is None:
         return None
@@ -124,9 +125,25 @@ def _claiming() -> ReturningUpdate[Any]:
     return (
         update(t)
         .where(_AT, t.c.state.in_(batch_sources(BatchCause.CLAIM)), t.c.not_before <= bindparam("now"), being_sent(_AT_CAMPAIGN))
-        .values(state=BatchState.CLAIMED, fence=t.c.fence + 1, lease_until=bindparam("new_lease_until"))
+        .values(state=BatchState.CLAIMED, fence=t.c.fence + 1, lease_until=bindparam("new_lease_until"), holder=bindparam("new_holder"))
         .returning(t.c.generation, t.c.fence, t.c.members, (t.c.suppressed + t.c.refused + t.c.moved).label("apart"))
     )
+
+
+def still_held(connection: Connection, claim: Claim) -> bool:
+    """Whether a claimed batch is still ours, and its campaign still being sent."""
+    query = (
+        select(t.c.no)
+        .join(campaign, campaign.c.id == t.c.campaign_id)
+        .where(at(claim.key), t.c.fence == claim.fence, t.c.state == BatchState.CLAIMED, campaign.c.state == CampaignState.SENDING)
+    )
+    return connection.execute(query).first() is not None
+
+
+def planned(connection: Connection, campaign_id: int) -> list[BatchKey]:
+    """A campaign's batches that nobody has in hand, in order."""
+    query = select(t.c.no).where(t.c.campaign_id == campaign_id, t.c.state == BatchState.PLANNED).order_by(t.c.no)
+    return [BatchKey(campaign_id, no) for no in connection.execute(query).scalars()]
 
 
 def except_suppressed(connection: Connection, claim: Claim, subscriber_ids: Sequence[int], now: datetime) -> Claim:
@@ -247,8 +264,13 @@ def may_split(connection: Connection, campaign_id: int) -> bool:
 
 
 def sweep(connection: Connection, now: datetime) -> tuple[int, int]:
-    """Batches whose lease ran out: a claimed one goes back (nothing left), a submitting one is in doubt. Gives both counts."""
+    """Batches whose lease ran out, or whose holder is dead: a claimed one goes back (nothing left), a submitting one is in doubt.
+
+    Gives both counts.
+    """
     expired = t.c.lease_until < now
+    if connection.dialect.name == "postgresql":
+        expired = expired | (t.c.holder.is_not(None) & ~alive(t.c.holder))
     released = connection.execute(
         update(t).where(t.c.state == BatchState.CLAIMED, expired).values(state=BatchState.PLANNED, lease_until=None)
     )

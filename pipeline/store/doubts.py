@@ -88,13 +88,13 @@ def in_doubt(connection: Connection, campaign_ids: Collection[int]) -> list[Clai
     return found
 
 
-def repeat(connection: Connection, doubt: Doubt, now: datetime, lease: timedelta) -> Claim | None:
+def repeat(connection: Connection, doubt: Doubt, now: datetime, lease: timedelta, holder: str | None = None) -> Claim | None:
     """Takes a batch in doubt in hand to call once more with the same bytes under the same key; None when it is settled or held."""
     fence = connection.execute(
         update(t)
         .where(at(doubt.key), t.c.generation == doubt.generation, t.c.state.in_(batch_sources(BatchCause.REPEAT)))
         .where(t.c.body_digest == doubt.body_digest, being_sent(doubt.key.campaign_id))
-        .values(state=BatchState.SUBMITTING, fence=t.c.fence + 1, attempts=t.c.attempts + 1, lease_until=now + lease)
+        .values(state=BatchState.SUBMITTING, fence=t.c.fence + 1, attempts=t.c.attempts + 1, lease_until=now + lease, holder=holder)
         .returning(t.c.fence)
     ).scalar()
     return None if fence is None else Claim(key=doubt.key, generation=doubt.generation, fence=fence, members=doubt.members)

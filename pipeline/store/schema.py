@@ -17,6 +17,10 @@ HEAD = "0010"
 """This version's revision. Known here so that a normal start need not load Alembic; a test holds it to the scripts."""
 
 
+UPGRADE_LOCK = 0x6272_6965_0001
+"""PostgreSQL's advisory lock of whoever changes the schema."""
+
+
 def upgrade(engine: Engine, now: datetime) -> tuple[str | None, str]:
     """Migrates to the newest schema; names the database on its first day. Gives the revision before and after.
 
@@ -30,6 +34,9 @@ def upgrade(engine: Engine, now: datetime) -> tuple[str | None, str]:
     config.set_main_option("path_separator", "os")
     before = revision(engine)
     with transaction(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            # Several workers may find an empty database at the same moment.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         if connection.execute(select(instance.c.name)).first() is None:

@@ -224,6 +224,8 @@ batch = Table(
     #: How many times in a row the provider's search was believed when it did not show the batch.
     Column("fence", Integer, nullable=False, server_default=text("0")),
     Column("lease_until", UTCDateTime),
+    Column("holder", String(16)),
+    #: The worker that has it in hand, where several work; it says nothing once the batch is out of hand.
     Column("not_before", UTCDateTime, nullable=False),
     Column("suppressed", Integer, nullable=False, server_default=text("0")),
     Column("refused", Integer, nullable=False, server_default=text("0")),
@@ -244,6 +246,26 @@ _OPEN = "state IN ('planned', 'claimed', 'submitting')"
 _DOUBT = "state = 'in_doubt'"
 Index("ix_batch_doubt", batch.c.state, batch.c.not_before, sqlite_where=text(_DOUBT), postgresql_where=text(_DOUBT))
 Index("ix_batch_open", batch.c.state, batch.c.not_before, sqlite_where=text(_OPEN), postgresql_where=text(_OPEN))
+
+#: Workers on PostgreSQL, which beat every second by the database's clock. On SQLite there is one, and a file's lock says that it lives.
+worker = Table(
+    "worker",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("since", UTCDateTime, nullable=False),
+    Column("beat", UTCDateTime, nullable=False),
+)
+
+#: One row: the worker that launches, publishes, sweeps and closes, and until when nobody else may. ``epoch`` grows with every change.
+leader = Table(
+    "leader",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("holder", String(16), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("expires_at", UTCDateTime, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
 
 #: How far each rate has come: ``<provider>/calls``, ``<provider>/readers``, ``<provider>/domain/<name>``; and what a day has
 #: seen: ``<provider>/day/<date>``.

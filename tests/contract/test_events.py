@@ -176,12 +176,10 @@ def test_old_events_go_and_what_is_still_needed_stays(engine: Engine, clock: Set
                 "newsletter": "n",
                 "state": "sending",
                 "due_at": old,
-                "wall_time": "",
-                "time_zone": "",
             }
             connection.execute(
                 insert(tables.campaign).values(
-                    id=id, wall_time="", time_zone="", tzdata="", not_after_s=1, if_late="hold", created_at=old, **given
+                    id=id, wall_time="", time_zone="UTC", tzdata="", not_after_s=1, if_late="hold", created_at=old, **given
                 )
             )
             planned = {"campaign_id": id, "no": 1, "first_id": 7, "last_id": 7, "size": 1, "members": pack_members([7])}

@@ -35,6 +35,7 @@ from pipeline.core.campaign import BatchState, CampaignState, Tally
 from pipeline.core.event import Event, EventType
 from pipeline.core.message import Batch, RejectReason
 from pipeline.core.schedule import resolve
+from pipeline.dispatch.local import LocalDispatcher
 from pipeline.errors import BriefingError, Refusal
 from pipeline.flow import archive, backups, campaigns, delivery, doubts, drafts, editions, feedback, readers, starter, suppressions
 from pipeline.flow.context import Sender
@@ -286,7 +287,7 @@ class Machine(RuleBasedStateMachine):
         opened = app.open_station(self._settings(), self.clock)
         return Sender(
             settings=opened.settings, environment=opened.environment, clock=self.clock, engine=opened.engine, vault=opened.vault,
-            leave_key=opened.leave_key, provider=self.oracle, monotonic=lambda: self.clock().timestamp(),
+            leave_key=opened.leave_key, provider=self.oracle, dispatcher=LocalDispatcher(), monotonic=lambda: self.clock().timestamp(),
             sleep=lambda seconds: self.clock.pass_by(seconds=seconds),
         )  # fmt: skip
 

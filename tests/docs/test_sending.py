@@ -9,8 +9,10 @@ from typing import Any
 from pipeline.core.campaign import BATCH, CAMPAIGN, BatchCause, BatchState, CampaignCause, CampaignState, Impossible, Tally
 from pipeline.dispatch.local import LocalDispatcher
 from pipeline.flow import doubts
-from pipeline.flow.delivery import CALL_LEASE, CLAIM_LEASE, FROZEN_S
+from pipeline.flow.delivery import CALL_LEASE, CLAIM_LEASE, FROZEN_S, LONG_INTENT_S, NOTICE_S
+from pipeline.flow.presence import BEAT_S
 from pipeline.settings import Lateness
+from pipeline.store.workers import DEAD_AFTER, LEASE
 from pipeline.worker import SWEEP_S, TICK_S
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sending.md").read_text("utf-8")
@@ -57,7 +59,8 @@ def test_the_counts_are_those_of_a_tally() -> None:
 def test_the_figures_are_those_of_the_code() -> None:
     assert CLAIM_LEASE.total_seconds() == 60
     assert CALL_LEASE.total_seconds() == 150
-    assert FROZEN_S == 0.2
+    assert (FROZEN_S, LONG_INTENT_S, NOTICE_S) == (0.2, 2, 0.5)
+    assert (BEAT_S, DEAD_AFTER.total_seconds(), LEASE.total_seconds()) == (1, 5, 5)
     assert doubts.LOOK_AGAIN.total_seconds() == 5
     assert doubts.LOOKS_NEEDED == 2
     assert (TICK_S, SWEEP_S) == (1, 2)
@@ -66,6 +69,10 @@ def test_the_figures_are_those_of_the_code() -> None:
     for figure in (
         "60 seconds for a claim, 150 for a call",
         "0.2 seconds",
+        "longer than two seconds is given back",
+        "goes back within half a second",
+        "silent for five seconds",
+        "another leads within six",
         "every second",
         "every two seconds",
         "four at a time",

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 import pytest
 
 from pipeline.core.campaign import CampaignState
-from pipeline.flow import campaigns, readers
+from pipeline.flow import campaigns, delivery, readers
 from pipeline.settings import Sending, Warming
 from tests.flow.conftest import ISSUE, NEWSLETTER, Office
 from tests.flow.test_doubts import PLAIN, House
@@ -164,3 +164,24 @@ def test_a_newsroom_may_ask_for_smaller_batches(open_office: Open, size: int) ->
     assert house.calls == -(-20 // size)
     assert campaigns.close_finished(office.sender) == 1
     assert ISSUE
+
+
+@pytest.mark.parametrize("stop", [campaigns.pause, campaigns.cancel])
+def test_a_batch_that_waits_for_its_turn_notices_that_its_campaign_was_stopped(open_office: Open, stop: Callable[..., object]) -> None:
+    house = House()
+    office = limited(open_office, house, calls_per_second=0.25, batch_size=100)
+    id = office.launch(200)
+    key, other = delivery.ready(office.sender, 2)
+    delivery.deliver(office.sender, key)
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        office.clock.pass_by(seconds=seconds)
+        if len(slept) == 2:
+            stop(office.sender, id)
+
+    delivery.deliver(replace(office.sender, sleep=sleep), other)
+    assert slept == [delivery.NOTICE_S] * 2, "the wait was to last four seconds"
+    assert office.status(id).tally.submitting == 0
+    assert list(map(len, house.taken.values())) == [100]
