@@ -147,6 +147,10 @@ class SesEvents:
         except InvalidSignature:
             raise Forged("the signature does not fit") from None
 
+    def sample(self, now: datetime) -> tuple[Mapping[str, str], bytes] | None:
+        """None: only Amazon can sign."""
+        return None
+
     def parse(self, headers: Mapping[str, str], body: bytes) -> Sequence[Event]:
         """The event of a message; none for an open or a click. Confirms the subscription of our topic when asked to.
 

@@ -27,7 +27,7 @@ MakeBatch = Callable[..., Batch]
 
 NOW = datetime(2026, 11, 25, 6, 0, tzinfo=UTC)
 DOMAIN = "news.example.org"
-CARRY_PICTURES = ("sandbox", "filebox", "smtp")
+CARRY_PICTURES = ("sandbox", "filebox", "ses", "smtp")
 
 
 @dataclass(frozen=True)
