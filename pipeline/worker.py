@@ -66,7 +66,7 @@ class Worker:
             self._scheduler.add_job(
                 self._apply_events, IntervalTrigger(seconds=SWEEP_S), id="events", coalesce=True, max_instances=1, misfire_grace_time=None
             )
-            if self._sender.settings.newsroom.poll_events:
+            if feedback.polls(self._sender):
                 self._scheduler.add_job(
                     self._poll, IntervalTrigger(seconds=POLL_S), id="poll", coalesce=True, max_instances=1, misfire_grace_time=None
                 )
