@@ -211,6 +211,9 @@ class Listening(Protocol):
         """The news in a verified call. ValueError when it is not what the provider documents; unknown kinds are ``other``."""
         ...
 
-    def sample(self, now: datetime) -> tuple[Mapping[str, str], bytes] | None:
-        """Headers and body of a call signed as the provider would, which says nothing; None when only the provider can sign."""
+    def sample(self, now: datetime, *, forged: bool = False) -> tuple[Mapping[str, str], bytes] | None:
+        """Headers and body of a call that says nothing, signed as the provider would; ``forged``: signed with a key of chance.
+
+        None when only the provider can sign.
+        """
         ...

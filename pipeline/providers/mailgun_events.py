@@ -72,10 +72,11 @@ class MailgunEvents:
         found = read_event(data, nonce=token[:200])
         return () if found is None else (found,)
 
-    def sample(self, now: datetime) -> tuple[Mapping[str, str], bytes] | None:
+    def sample(self, now: datetime, *, forged: bool = False) -> tuple[Mapping[str, str], bytes] | None:
         """An ``opened`` event, which is dropped, under a signature of now."""
+        key = secrets.token_bytes(32) if forged else self._key
         timestamp, token = str(int(now.timestamp())), secrets.token_hex(25)
-        signature = hmac.new(self._key, (timestamp + token).encode(), hashlib.sha256).hexdigest()
+        signature = hmac.new(key, (timestamp + token).encode(), hashlib.sha256).hexdigest()
         signed = {"timestamp": timestamp, "token": token, "signature": signature}
         call = {"signature": signed, "event-data": {"event": "opened", "id": token[:22], "timestamp": now.timestamp()}}
         return {"content-type": "application/json"}, json.dumps(call).encode()

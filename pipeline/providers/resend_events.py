@@ -64,11 +64,12 @@ class ResendEvents:
         if not any(hmac.compare_digest(one, wanted) for one in given):
             raise Forged("no signature fits")
 
-    def sample(self, now: datetime) -> tuple[Mapping[str, str], bytes] | None:
+    def sample(self, now: datetime, *, forged: bool = False) -> tuple[Mapping[str, str], bytes] | None:
         """An ``email.opened`` event, which is dropped, under a signature of now."""
+        key = secrets.token_bytes(32) if forged else self._key
         call_id, stamp = f"msg_{secrets.token_hex(12)}", str(int(now.timestamp()))
         body = json.dumps({"type": "email.opened", "created_at": now.isoformat(), "data": {}}).encode()
-        signature = base64.b64encode(hmac.new(self._key, f"{call_id}.{stamp}.".encode() + body, hashlib.sha256).digest()).decode()
+        signature = base64.b64encode(hmac.new(key, f"{call_id}.{stamp}.".encode() + body, hashlib.sha256).digest()).decode()
         return {"svix-id": call_id, "svix-timestamp": stamp, "svix-signature": f"v1,{signature}", "content-type": "application/json"}, body
 
     def parse(self, headers: Mapping[str, str], body: bytes) -> Sequence[Event]:

@@ -113,7 +113,7 @@ class Smtp(Provider):
 
     def ask(self) -> Asked:
         """Connects, logs in, says goodbye; opens the bounce mailbox. No mail is begun."""
-        said = f"{self._server.host} takes the connection" + (" and the login" if self._server.username else "")
+        said = f"reaches {self._server.host}, which takes " + ("the login" if self._server.username else "the connection")
         with deadline(ASK_S) as limit:
             try:
                 connect(self._server, limit).leave()
