@@ -127,7 +127,8 @@ def _apply(station: Station, connection: Connection, rows: Sequence[Row[Any]]) -
         if type is EventType.DELIVERED or gave_up(type, reason, final=row.final):
             tried.add(reader)
     _judge_tries(station, connection, tried, known)
-    log.info("events: %d applied, %d of nobody here", len(rows), sum(reader is None for _, _, reader in whose.values()))
+    nobodys = sum(reader is None for _, _, reader in whose.values())
+    log.info("events: %(applied)d applied, %(nobodys)d of nobody here", {"applied": len(rows), "nobodys": nobodys})
     return set(newsletters)
 
 

@@ -77,6 +77,7 @@ class HttpCaller:
         self.host = parts.hostname
         self._base_url = base_url.rstrip("/")
         self._timeout_s = timeout_s
+        self._secrets = [one for one in (password, bearer) if len(one) > 8]
         self._idle: list[_Hand] = []
         #: Appending and popping are atomic.
         self._client = httpx.Client(
@@ -129,6 +130,8 @@ class HttpCaller:
         try:
             with self._client.stream(method, self._base_url + path, content=content, headers=headers) as response:
                 body = _read(response, _ANSWER_LIMIT if content is not None else _SEARCH_LIMIT)
+                for secret in self._secrets:  # what an answer says is kept and shown, even when it repeats our key
+                    body = body.replace(secret, "[key]")
         except _TooLate:
             raise InDoubt(f"the call to {self.host} was given up half-way: its time was over") from None
         except _NOTHING_LEFT as error:

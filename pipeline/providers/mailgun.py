@@ -135,7 +135,7 @@ class Mailgun(Provider):
                 try:
                     found.append(read_event(item))
                 except ValueError as error:
-                    _log.warning("%s: an event was passed over: %s", self.name, error)
+                    _log.warning("%(provider)s: an event was passed over: %(why)s", {"provider": self.name, "why": str(error)})
             yield [one for one in found if one is not None]
 
     def suppressed(self, place: str) -> SuppressedPage:

@@ -151,10 +151,9 @@ class SesEvents:
         """Only Amazon can sign; a forged one names a certificate of nobody's, so that none is asked for."""
         if not forged:
             return None
-        call = {
-            "Type": "Notification", "MessageId": "0", "TopicArn": self._topic.arn, "Message": "{}", "Timestamp": f"{now:%Y-%m-%dT%H:%M:%S}.000Z",
-            "SignatureVersion": "2", "Signature": "AAAA", "SigningCertURL": "https://sns.invalid/x.pem",
-        }  # fmt: skip
+        at = f"{now:%Y-%m-%dT%H:%M:%S}.000Z"
+        call = {"Type": "Notification", "MessageId": "0", "TopicArn": self._topic.arn, "Message": "{}", "Timestamp": at}
+        call |= {"SignatureVersion": "2", "Signature": "AAAA", "SigningCertURL": "https://sns.invalid/x.pem"}
         return {"content-type": "text/plain; charset=UTF-8"}, json.dumps(call).encode()
 
     def parse(self, headers: Mapping[str, str], body: bytes) -> Sequence[Event]:
