@@ -150,7 +150,7 @@ def make_provider(name: str, settings: Settings, now: Clock) -> Provider:
     try:
         return PROVIDERS[name](settings, now)
     except ValueError as error:
-        raise ConfigurationError(f"provider.{name}: {error}", hint=f"See docs/providers.md for the settings of {name}.") from None
+        raise ConfigurationError(f"provider.{name}: {error}", hint=f"Its settings: docs/providers.md and the page of {name}.") from None
 
 
 def doubt_class_of(settings: Settings) -> DoubtClass:

@@ -87,12 +87,8 @@ def quoting(server: Answerer, address: str) -> Answerer:
         if request.method == "GET":
             return server(request)
         calls.append(request)
-        said = {
-            "statusCode": 429,
-            "name": "rate_limit_exceeded",
-            "__type": "TooManyRequestsException",
-            "message": f"{address} {KEY} too fast",
-        }
+        said: dict[str, Any] = {"statusCode": 429, "name": "rate_limit_exceeded", "__type": "TooManyRequestsException"}
+        said["message"] = f"{address} too fast with {request.headers['authorization']}"
         if len(calls) == 1:
             return 429, said
         answer = server(request)
