@@ -11,7 +11,7 @@ BIN     = $(VENV)/bin
 DEVBIN  = $(DEV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test check fuzz machine lint types imports format lock screenshots clean
+.PHONY: help demo install test check fuzz machine lint types imports format lock screenshots providers-table clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ lock:  ## Write the lock files anew (needs uv)
 screenshots: $(DEV)/.ready  ## Take the pictures of README and docs anew (needs Chromium)
 	@$(DEVBIN)/python docs/pictures/take_sections.py
 	@$(DEVBIN)/python docs/pictures/take_screenshots.py
+
+providers-table: $(DEV)/.ready  ## Write the table of docs/providers.md anew
+	@$(DEVBIN)/python -m tests.docs.providers_page
 
 clean:  ## Remove what make made (not your newsrooms)
 	rm -rf $(VENV) $(DEV) $(FUZZ) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -38,6 +38,11 @@ PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
         "dkim_domain",
         "dkim_selector",
         "dkim_key",
+        "imap_host",
+        "imap_port",
+        "imap_security",
+        "imap_username",
+        "imap_password",
     ),
 }
 """Which settings each provider knows; environment names are ``BRIEFING_<PROVIDER>_<SETTING>``."""
@@ -48,7 +53,8 @@ AT_HOME = frozenset({"filebox", "sandbox"})
 NEWS_KEYS = {"mailgun": "signing_key", "sandbox": "signing_key", "resend": "signing_key", "ses": "topic_arn"}
 """Which setting of a provider lets its webhooks in."""
 
-SECRETS = frozenset({"api_key", "signing_key", "access_key_id", "secret_access_key", "username", "password", "bounce_key", "dkim_key"})
+SECRETS = frozenset({"api_key", "signing_key", "access_key_id", "secret_access_key", "username", "password", "bounce_key", "dkim_key",
+                     "imap_username", "imap_password"})  # fmt: skip
 """Settings that are read from the environment (or a file it names with ``_FILE``) only, and shown masked."""
 
 _DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+)s)?")

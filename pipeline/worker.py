@@ -91,12 +91,12 @@ class Worker:
             self._scheduler.add_job(
                 self._clear, IntervalTrigger(seconds=CLEAR_S), id="clear", coalesce=True, max_instances=1, misfire_grace_time=None
             )
-            if self._sender.settings.newsroom.poll_events:
+            if feedback.polls(self._sender):
                 self._scheduler.add_job(
                     self._poll, IntervalTrigger(seconds=POLL_S), id="poll", coalesce=True, max_instances=1, misfire_grace_time=None
                 )
             self._scheduler.start()
-            log.info("worker started: provider %s", self._sender.provider.name)
+            log.info("worker started: provider %(provider)s", {"provider": self._sender.provider.name})
             try:
                 self._dispatcher.run(
                     lambda limit: self._guarded(lambda: delivery.ready(self._sender, limit), []),
@@ -181,14 +181,14 @@ class Worker:
         if not self._presence.leads():
             return
         if kept := self._guarded(lambda: feedback.poll(self._sender), 0):
-            log.info("%d events from %s", kept, self._sender.provider.name)
+            log.info("%(events)d events from %(provider)s", {"events": kept, "provider": self._sender.provider.name})
 
     def _guarded(self, work: Callable[[], T], otherwise: T) -> T:
         """The worker outlives a fault of the database or the disk: it says so and tries again at the next tick."""
         try:
             return work()
         except BriefingError as error:
-            log.error("%s %s", error.message, error.hint)
+            log.error("%(why)s %(hint)s", {"why": error.message, "hint": error.hint})
             return otherwise
 
 

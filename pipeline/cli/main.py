@@ -39,11 +39,14 @@ def top(
     newsroom: Annotated[
         Path | None, typer.Option(help="The newsroom's directory; default: BRIEFING_NEWSROOM, else the nearest one above.")
     ] = None,
+    log_format: Annotated[
+        logs.Format, typer.Option("--log-format", help="How log lines on stderr look: text, or json with named fields.")
+    ] = logs.Format.TEXT,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     """Options that stand before the command."""
-    logs.configure(verbose=verbose)
+    logs.configure(verbose=verbose, format=log_format)
     context.obj = Door(newsroom)
     context.call_on_close(context.obj.close)
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline import app
 from pipeline.cli.door import Json, door, out, print_json
 from pipeline.flow import checkup, starter
 
@@ -55,11 +56,16 @@ def show(context: typer.Context, as_json: Json = False) -> None:
 
 def doctor(
     context: typer.Context,
-    network: Annotated[bool, typer.Option("--network", help="Also ask whether readers reach the public site at base_url.")] = False,
+    network: Annotated[
+        bool,
+        typer.Option(
+            "--network", help="Also ask our own site at base_url, as readers and providers reach it, and the DNS for SPF, DKIM, DMARC."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check that everything a send needs is there: configuration, database, keys, provider, disk, a running worker."""
-    findings = checkup.examine(door(context).sender, network=network)
+    findings = checkup.examine(door(context).sender, network=network, open_listeners=app.open_listeners)
     if as_json:
         print_json({"ok": all(one.ok for one in findings), "checks": [{"check": o.name, "ok": o.ok, "said": o.said} for o in findings]})
     else:

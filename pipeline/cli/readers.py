@@ -32,6 +32,7 @@ def register(cli: typer.Typer) -> None:
     suppressions = typer.Typer(help="Addresses that must not be mailed.", no_args_is_help=True)
     suppressions.command("list")(list_)
     suppressions.command("add")(suppress)
+    suppressions.command("fetch")(fetch)
     suppressions.command("remove")(unsuppress)
     cli.add_typer(suppressions, name="suppressions")
 
@@ -147,6 +148,21 @@ def suppress(
         print_json({"added": new})
     else:
         out.print("suppressed" if new else "was suppressed already")
+
+
+def fetch(context: typer.Context, as_json: Json = False) -> None:
+    """Suppress the addresses that the provider does not mail any more; an interrupted reading goes on where it was."""
+    sender = door(context).sender()
+    with progress("addresses", None) as done:
+        found = bars.fetch(sender, progress=done)
+    if as_json:
+        print_json({"provider": found.provider, "read": found.read, "added": found.added, "present": found.present,
+                    "passed_over": found.passed_over, "resumed": found.resumed})  # fmt: skip
+        return
+    if found.resumed:
+        out.print("An earlier reading was interrupted; it was continued.")
+    out.print(f"{found.read} read from {found.provider}: {found.added} added, {found.present} suppressed before, "
+              f"{found.passed_over} passed over", markup=False)  # fmt: skip
 
 
 def unsuppress(

@@ -15,6 +15,8 @@ class Bar(StrEnum):
     """Why an address is suppressed; a later one in this list outweighs those before it."""
 
     SOFT_BOUNCED = "soft_bounced"
+    UNSUBSCRIBED = "unsubscribed"
+    #: On a provider's list because its owner wants no mail of this sender; our own departures end subscriptions instead.
     MANUAL = "manual"
     BOUNCED = "bounced"
     COMPLAINED = "complained"

@@ -60,4 +60,5 @@ class LocalDispatcher(Generic[K]):
     def _report(self, key: K, future: Future[None]) -> None:
         error = future.exception()
         if error is not None:
-            log.error("batch %s: delivery failed: %s", key, error, exc_info=None if isinstance(error, BriefingError) else error)
+            fault = None if isinstance(error, BriefingError) else error
+            log.error("batch %(batch)s: delivery failed: %(why)s", {"batch": str(key), "why": str(error)}, exc_info=fault)

@@ -82,7 +82,10 @@ def launch_due(sender: Sender) -> int:
         try:
             started += _launch_or_hold(sender, one)
         except BriefingError as error:
-            log.error("campaign %d (%s): cannot start: %s", one.id, one.issue_id, error.message)
+            log.error(
+                "campaign %(campaign)d (%(issue)s): cannot start: %(why)s",
+                {"campaign": one.id, "issue": one.issue_id, "why": error.message},
+            )
     return started
 
 
@@ -119,7 +122,8 @@ def _stop(sender: Sender, one: Campaign, cause: CampaignCause, reason: str) -> N
     assert isinstance(to, CampaignState)
     with transaction(sender.engine) as connection:
         if campaigns.move(connection, one.id, cause, to, reason=reason):
-            log.warning("campaign %d (%s): %s: %s", one.id, one.issue_id, to, reason)
+            named = {"campaign": one.id, "issue": one.issue_id, "state": to, "why": reason}
+            log.warning("campaign %(campaign)d (%(issue)s): %(state)s: %(why)s", named)
 
 
 def _launch(sender: Sender, one: Campaign, *, from_held: bool) -> bool:
@@ -134,7 +138,7 @@ def _launch(sender: Sender, one: Campaign, *, from_held: bool) -> bool:
         count, planned = batches.plan(connection, one.id, ids, limits.batch_size(sender), now)
         if not planned:
             campaigns.move(connection, one.id, CampaignCause.HOLD, CampaignState.HELD, reason="nobody is subscribed to this newsletter")
-            log.warning("campaign %d (%s): held: nobody is subscribed", one.id, one.issue_id)
+            log.warning("campaign %(campaign)d (%(issue)s): held: nobody is subscribed", {"campaign": one.id, "issue": one.issue_id})
             return False
         taken_at, names = campaigns.restored_from(connection), campaigns.earlier_names(connection, one.issue_id)
         if taken_at is not None and names:
@@ -142,7 +146,8 @@ def _launch(sender: Sender, one: Campaign, *, from_held: bool) -> bool:
             campaigns.set_values(connection, one.id, earlier=" ".join(names))
             doubts.restore(connection, taken_at, now, sender.provider.name, campaign_id=one.id)
         campaigns.set_values(connection, one.id, audience=planned)
-    log.info("campaign %d (%s): sending to %d readers in %d batches", one.id, one.issue_id, planned, count)
+    named = {"campaign": one.id, "issue": one.issue_id, "readers": planned, "batches": count}
+    log.info("campaign %(campaign)d (%(issue)s): sending to %(readers)d readers in %(batches)d batches", named)
     publish_pending(sender)
     return True
 
@@ -231,7 +236,8 @@ def close_finished(station: Station) -> int:
                 )
             if campaigns.move(connection, id, CampaignCause.FINISH, CampaignState.SENT, finished_at=station.clock()):
                 closed += 1
-                log.info("campaign %d (%s): sent to %d of %d readers", id, there.issue_id, tally.sent, there.audience)
+                named = {"campaign": id, "issue": there.issue_id, "sent": tally.sent, "audience": there.audience}
+                log.info("campaign %(campaign)d (%(issue)s): sent to %(sent)d of %(audience)d readers", named)
     return closed
 
 
@@ -248,7 +254,7 @@ def resolve(station: Station, key: BatchKey, verdict: str, *, by: str) -> None:
         rest = key if cause is BatchCause.ACCEPT else set_apart(connection, key, now)
         if rest is None or not doubts.resolve(connection, rest, cause, detail=detail, now=now):
             raise Refusal(f"batch {key} is not in doubt", hint=f"See: briefing status {key.campaign_id}")
-    log.warning("batch %s: in doubt, resolved as %s", rest, verdict)
+    log.warning("batch %(batch)s: in doubt, resolved as %(verdict)s", {"batch": str(rest), "verdict": verdict})
 
 
 def status(station: Station, id: int) -> Status:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import cast
 
 import httpx
 from sqlalchemy import text
 
 from pipeline.core.campaign import CampaignState
+from pipeline.core.token import NOBODY, seal_leave_token
 from pipeline.errors import BriefingError
 from pipeline.files import is_held
-from pipeline.flow import campaigns, drafts
+from pipeline.flow import campaigns, drafts, sending_names
 from pipeline.flow.context import Sender, Station
-from pipeline.providers.base import Searchable
-from pipeline.settings import AT_HOME, NEWS_KEYS
+from pipeline.providers.base import Listening
+from pipeline.settings import AT_HOME, NEWS_KEYS, Settings
 from pipeline.store import workers
 from pipeline.store.engine import reading
 from pipeline.store.workers import DatabaseClock
@@ -31,6 +31,9 @@ LEDGER_BYTES = 17
 
 MAX_SKEW_S = 5.0
 """How far this machine's clock may be from the database server's. Workers go by the latter, certificates and webhooks by the former."""
+
+MAX_PROVIDER_SKEW_S = 60.0
+"""How far this machine's clock and the provider's may be apart. Signatures bear five minutes; a minute says that nobody sets it."""
 
 _NOT_REAL = re.compile(r"(^|[@./])([a-z0-9-]+\.)*(example\.(org|com|net)|(example|invalid|test|localhost))(?=$|[/:])")
 
@@ -44,10 +47,17 @@ class Check:
     said: str
 
 
-def examine(open_sender: Callable[[], Sender], *, network: bool = False) -> list[Check]:
-    """All checks in order; a newsroom that cannot be opened ends the list. ``network``: also whether readers reach the public site.
+def examine(
+    open_sender: Callable[[], Sender],
+    *,
+    network: bool = False,
+    open_listeners: Callable[[Settings], Mapping[str, Listening]] = lambda _: {},
+    lookup: sending_names.Lookup | None = None,
+) -> list[Check]:
+    """All checks in order; a newsroom that cannot be opened ends the list.
 
-    Besides that, nobody is asked but the database and the provider.
+    Nobody is asked but the database and the provider. With ``network`` also our own public site, as readers and providers reach it,
+    and the DNS (``lookup``, or the system's name servers).
     """
     try:
         sender = open_sender()
@@ -63,8 +73,10 @@ def examine(open_sender: Callable[[], Sender], *, network: bool = False) -> list
         checks.append(Check(name=f"default author of {newsletter.id}", ok=known, said=said))
     checks += [_database(sender), _clock(sender), _keys(sender), _worker(sender)]
     provider = _provider(sender)
-    checks += [provider, *(_search(sender) if provider.ok else ()), *_news(sender), _names(sender), _disk(sender), _held(sender)]
-    return [*checks, _public(sender)] if network else checks
+    checks += [provider, *(_asked(sender) if provider.ok else ()), *_news(sender), _names(sender), _disk(sender), _held(sender)]
+    if network:
+        checks += [_public(sender), *_way_out(sender), *_hooks(sender, open_listeners), *_dns(sender, lookup)]
+    return checks
 
 
 def worker_lock(sender: Station) -> Path | None:
@@ -98,12 +110,7 @@ def _provider(sender: Sender) -> Check:
     name, table = sender.provider.name, sender.settings.newsroom.provider.table()
     url = table.get("base_url")
     if url is None:
-        said = (
-            f"{table['host']} is not asked; the first mail connects to it"
-            if table.get("host")
-            else "it has no base_url, so nothing was tried"
-        )
-        return Check(name=f"provider {name}", ok=True, said=said)
+        return Check(name=f"provider {name}", ok=True, said=table.get("host") or "it has no base_url, the usual one is asked")
     try:
         httpx.get(url, timeout=5, follow_redirects=False)
     except httpx.HTTPError as error:
@@ -133,15 +140,23 @@ def _keys(sender: Sender) -> Check:
     return Check(name="keys", ok=True, said=f"{keys}, readable by their owner only")
 
 
-def _search(sender: Sender) -> list[Check]:
-    """A search for what is not there: it changes nothing, and fails when the credentials do."""
-    if not sender.provider.capabilities.lookup:
-        return []
+def _asked(sender: Sender) -> list[Check]:
+    """A question that changes nothing, and fails when the credentials do; its answer tells the time as well."""
+    name = sender.provider.name
+    before = sender.clock()
     try:
-        cast(Searchable, sender.provider).mailed("briefing-doctor")
+        asked = sender.provider.ask()
     except BriefingError as error:
         return [Check(name="credentials", ok=False, said=f"{error.message} {error.hint}".strip())]
-    return [Check(name="credentials", ok=True, said=f"{sender.provider.name} answers a search")]
+    found = [Check(name="credentials", ok=True, said=f"{name} {asked.said}")]
+    if asked.date is None or name in AT_HOME:
+        return found
+    middle = before + (sender.clock() - before) / 2
+    # The header is cut to whole seconds.
+    apart = max(abs((asked.date - middle).total_seconds()) - 1, 0.0)
+    said = f"{apart:.0f} s apart from {name}'s"
+    ok = apart <= MAX_PROVIDER_SKEW_S
+    return [*found, Check(name="clock of the provider", ok=ok, said=said if ok else f"{said}: set this machine's by NTP")]
 
 
 def _news(sender: Sender) -> list[Check]:
@@ -187,6 +202,65 @@ def _public(sender: Sender) -> Check:
     alive = answer.status_code == 200 and answer.text.strip() == "ok"
     said = f"{url} answers" if alive else f"{url} answers {answer.status_code}, which is not briefing web"
     return Check(name="public site", ok=alive, said=said)
+
+
+def _way_out(sender: Sender) -> list[Check]:
+    """The page behind ``List-Unsubscribe`` of each newsletter, by a link that belongs to nobody. GET changes nothing there."""
+    base, found = sender.settings.newsroom.base_url, []
+    for id in sorted(sender.settings.newsletters):
+        name, url = f"way out of {id}", f"{base}/leave/{id}"
+        token = seal_leave_token(sender.leave_key, NOBODY, id, sender.clock())
+        try:
+            answer = httpx.get(f"{url}/{token}", timeout=10, follow_redirects=False)
+        except httpx.HTTPError as error:
+            found.append(Check(name=name, ok=False, said=f"{url}/... cannot be reached: {type(error).__name__}"))
+            continue
+        there = answer.status_code == 200 and "<form" in answer.text
+        said = f"{url}/... shows the page for leaving"
+        if not there:
+            said = f"{url}/... answers {answer.status_code}, which is not our page: its readers cannot leave with one click"
+        secret = base.startswith("https://") or sender.provider.name in AT_HOME
+        found.append(Check(name=name, ok=there and secret, said=said if secret else f"{said}, but not over https"))
+    return found
+
+
+def _hooks(sender: Sender, open_listeners: Callable[[Settings], Mapping[str, Listening]]) -> list[Check]:
+    """A signed call that says nothing must be taken at our own door, and one signed with another key refused."""
+    try:
+        listeners = open_listeners(sender.settings)
+    except BriefingError as error:
+        return [Check(name="webhooks at the site", ok=False, said=f"{error.message} {error.hint}".strip())]
+    found = []
+    for name, listener in sorted(listeners.items()):
+        url = f"{sender.settings.newsroom.base_url}/hooks/{name}"
+        said, ok = [], True
+        for what, wanted, call in (
+            ("a signed call", 200, listener.sample(sender.clock())),
+            ("a forged one", 401, listener.sample(sender.clock(), forged=True)),
+        ):
+            if call is None:
+                continue
+            try:
+                status = httpx.post(url, headers=dict(call[0]), content=call[1], timeout=10, follow_redirects=False).status_code
+            except httpx.HTTPError as error:
+                said, ok = [f"cannot be reached: {type(error).__name__}"], False
+                break
+            said.append(f"{what} is answered {status}" + ("" if status == wanted else f", and should be {wanted}"))
+            ok &= status == wanted
+        found.append(Check(name=f"webhooks of {name} at the site", ok=ok, said=f"{url}: {', '.join(said)}"))
+    return found
+
+
+def _dns(sender: Sender, lookup: sending_names.Lookup | None) -> list[Check]:
+    """SPF, DKIM and DMARC of every domain that newsletters come from."""
+    found = []
+    for domain in sorted({one.from_address.rpartition("@")[2].lower() for one in sender.settings.newsletters.values()}):
+        names = sender.provider.names(domain)
+        if names is None:
+            continue
+        lookup = lookup or sending_names.txt_lookup()
+        found += [Check(name=one.what, ok=one.ok, said=one.said) for one in sending_names.examine(domain, names, lookup)]
+    return found
 
 
 def _held(sender: Sender) -> Check:

@@ -251,12 +251,14 @@ def record(station: Station, claim: Claim, settlement: Settlement) -> None:
                 written = batches.record(connection, claim, settlement, station.clock())
             break
         except OutsideFault as error:
-            log.error("batch %s: %s could not be recorded: %s", claim.key, settlement.cause, error.message)
+            named = {"batch": str(claim.key), "outcome": settlement.cause, "why": error.message}
+            log.error("batch %(batch)s: %(outcome)s could not be recorded: %(why)s", named)
             if pause_s is None:
                 raise
             station.sleep(pause_s)
     note = f": {settlement.detail}" if settlement.detail else ""
-    log.info("batch %s: %s%s%s", claim.key, settlement.cause, note, "" if written else " (was settled by another)")
+    note += "" if written else " (was settled by another)"
+    log.info("batch %(batch)s: %(outcome)s%(note)s", {"batch": str(claim.key), "outcome": settlement.cause, "note": note})
 
 
 def _may_split(sender: Sender, claim: Claim) -> bool:
@@ -270,7 +272,8 @@ def hold(sender: Sender, campaign: Campaign, error: BriefingError) -> None:
         campaigns.move(
             connection, campaign.id, CampaignCause.HOLD, CampaignState.HELD, reason=f"{error.message}. {error.hint}".rstrip(". ")
         )
-    log.error("campaign %d (%s): held: %s", campaign.id, campaign.issue_id, error.message)
+    named = {"campaign": campaign.id, "issue": campaign.issue_id, "why": error.message}
+    log.error("campaign %(campaign)d (%(issue)s): held: %(why)s", named)
 
 
 def sweep(sender: Sender) -> None:
@@ -278,4 +281,4 @@ def sweep(sender: Sender) -> None:
     with transaction(sender.engine) as connection:
         released, doubted = batches.sweep(connection, sender.clock())
     if released or doubted:
-        log.warning("a worker died: %d batches given back, %d in doubt", released, doubted)
+        log.warning("a worker died: %(released)d batches given back, %(doubted)d in doubt", {"released": released, "doubted": doubted})

@@ -178,7 +178,7 @@ def _write(sender: Sender, doubt: Doubt, batch: Batch, found: Sequence[str | Non
     if not any(found):
         with transaction(sender.engine) as connection:
             rows.resolve(connection, doubt.key, BatchCause.RESEND, detail=f"{doubt.provider} never took it", now=now)
-        log.warning("batch %s: in doubt, not at the provider: it is sent again", doubt.key)
+        log.warning("batch %(batch)s: in doubt, not at the provider: it is sent again", {"batch": str(doubt.key)})
         return
     outcomes = [TryLater(0.0, detail) if receipt is None else Accepted(receipt) for receipt in found]
     members = tuple(one.subscriber_id for one in batch.recipients)
@@ -275,6 +275,7 @@ def set_apart(connection: Connection, key: BatchKey, now: datetime) -> BatchKey 
     if not proven:
         return key
     batches.record(connection, claim, _accepted(claim, proven), now)
-    log.warning("batch %s: events show that %d of %d were mailed", key, len(proven), len(claim.members))
+    named = {"batch": str(key), "proven": len(proven), "readers": len(claim.members)}
+    log.warning("batch %(batch)s: events show that %(proven)d of %(readers)d were mailed", named)
     rest = [one.key for one in rows.in_doubt(connection, (key.campaign_id,)) if set(one.members) <= set(claim.members)]
     return rest[0] if rest else None

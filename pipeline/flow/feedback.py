@@ -22,8 +22,8 @@ from pipeline.core.feedback import Bar, SoftPolicy, bar_of, gave_up, worn_out
 from pipeline.core.message import RejectReason
 from pipeline.flow import doubts
 from pipeline.flow.context import Sender, Station
-from pipeline.providers.base import NONCE_VALID, Forged, Polled
-from pipeline.store import batches, campaigns, events, fates, readers
+from pipeline.providers.base import NONCE_VALID, Forged, Polled, Reporting
+from pipeline.store import batches, bookmarks, campaigns, events, fates, readers
 from pipeline.store.batches import BatchKey
 from pipeline.store.engine import reading, transaction
 
@@ -140,7 +140,8 @@ def _apply(station: Station, connection: Connection, rows: Sequence[Row[Any]]) -
         if type is EventType.DELIVERED or gave_up(type, reason, final=row.final):
             tried.add(reader)
     _judge_tries(station, connection, tried, known)
-    log.info("events: %d applied, %d of nobody here", len(rows), sum(reader is None for _, _, reader in whose.values()))
+    nobodys = sum(reader is None for _, _, reader in whose.values())
+    log.info("events: %(applied)d applied, %(nobodys)d of nobody here", {"applied": len(rows), "nobodys": nobodys})
     return set(newsletters)
 
 
@@ -242,12 +243,15 @@ def clear_old(station: Station) -> int:
 
 
 def poll(sender: Sender) -> int:
-    """Asks the provider for its events since the last time, where the newsroom wishes it; gives how many were new.
+    """Asks the provider for its events since the last time, where the newsroom wishes it; gives how many were new. A mailbox of
+    reports is read when it is configured.
 
     Only up to the moment whose events are complete by the provider's own word, so each is read once. A crash in between reads
     some again, which does nothing. Raises BriefingError when the provider cannot be asked.
     """
     provider = sender.provider
+    if provider.capabilities.mailbox:
+        return _read_mailbox(sender)
     if not (sender.settings.newsroom.poll_events and provider.capabilities.polling):
         return 0
     until = sender.clock() - timedelta(seconds=provider.capabilities.lookup_settles_s or 0)
@@ -260,4 +264,23 @@ def poll(sender: Sender) -> int:
                 kept += _keep(sender, connection, provider.name, page).kept
         with transaction(sender.engine) as connection:
             events.set_polled(connection, provider.name, until)
+    return kept
+
+
+def polls(sender: Sender) -> bool:
+    """Whether there is anything to ask for."""
+    able = sender.provider.capabilities
+    return able.mailbox or (able.polling and sender.settings.newsroom.poll_events)
+
+
+def _read_mailbox(sender: Sender) -> int:
+    """A piece of the mailbox is one commit with the place behind it; what is read twice after a crash is kept once."""
+    provider, kept = sender.provider, 0
+    name = f"mailbox/{provider.name}"
+    with reading(sender.engine) as connection:
+        place = bookmarks.place(connection, sender.vault, name)
+    for page, behind in cast(Reporting, provider).events_after(place):
+        with transaction(sender.engine) as connection:
+            kept += _keep(sender, connection, provider.name, page).kept
+            bookmarks.move(connection, sender.vault, name, behind, sender.clock())
     return kept

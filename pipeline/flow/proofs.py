@@ -83,7 +83,8 @@ def send(sender: Sender, reference: str, addresses: Sequence[str]) -> Proofs:
         for number, one in enumerate(chosen, 1)
     )
     done = Proofs(issue_id=edition.issue_id, subject=content.subject, digest=edition.digest, proofs=proofs)
-    log.debug("test send of %s: %d of %d sent", done.issue_id, done.count(Fate.SENT), len(proofs))
+    named = {"issue": done.issue_id, "sent": done.count(Fate.SENT), "mails": len(proofs)}
+    log.debug("test send of %(issue)s: %(sent)d of %(mails)d sent", named)
     return done
 
 

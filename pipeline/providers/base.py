@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from pipeline.core.event import Event
+from pipeline.core.feedback import Bar
 from pipeline.core.message import Batch, Outcome
 
 
@@ -35,7 +36,11 @@ class Capabilities:
     tracking_switch: bool
     #: Opens and clicks can be switched off on every message.
     polling: bool = False
-    #: Its events can be asked for (``Polled``).
+    #: Its events can be asked for by their time (``Polled``).
+    mailbox: bool = False
+    #: Its reports lie in a mailbox of ours, one behind the other (``Reporting``).
+    suppressions: bool = False
+    #: Its list of addresses that it does not mail can be read (``Suppressing``).
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +80,44 @@ class Provider(Protocol):
         """Both in one, for what has no ledger: test mail."""
         return self.submit(self.compose(batch))
 
+    def ask(self) -> Asked:
+        """Asks for something that changes nothing, so that wrong credentials come to light before a mailing. Raises BriefingError."""
+        return Asked("is not asked: the first mail shows whether it takes any")
+
+    def names(self, from_domain: str) -> SendingNames | None:
+        """Under which names in the DNS mail of that ``From`` domain leaves; None when none leaves this machine."""
+        return None
+
     def close(self) -> None:
         """Lets go of connections."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a provider answered to a call that changes nothing."""
+
+    said: str
+    #: For people, after the provider's name: "answers a search".
+    date: datetime | None = None
+    #: What time it is there (RFC 9110 section 6.6.1), when it says so.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendingNames:
+    """What receivers look up in the DNS for our mail. Empty where the provider answers for it, or only the provider knows it."""
+
+    envelope: str = ""
+    #: The domain of the envelope sender, whose SPF record is asked for (RFC 7208).
+    spf_includes: str = ""
+    #: What that record has to include.
+    envelope_optional: bool = False
+    #: Without that record mail leaves under a domain of the provider's own.
+    dkim_domain: str = ""
+    #: ``d=`` of the signature (RFC 6376).
+    dkim_selector: str = ""
+    dkim_key: str = ""
+    #: ``p=`` of the record, when the private key is ours.
 
 
 class Searchable(Protocol):
@@ -110,6 +150,52 @@ class Polled(Protocol):
         ...
 
 
+class Reporting(Protocol):
+    """What a provider offers besides when its capabilities say ``mailbox``."""
+
+    def events_after(self, place: str) -> Iterator[tuple[Sequence[Event], str]]:
+        """The events behind a place, piece by piece, each with the place behind it. Empty is the first day. Raises BriefingError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """One address that the provider does not mail, and why."""
+
+    address: str
+    bar: Bar
+    since: datetime
+
+    def __repr__(self) -> str:  # no address
+        return f"Suppressed({self.bar}, since={self.since:%Y-%m-%d})"
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressedPage:
+    """One page of that list."""
+
+    entries: Sequence[Suppressed]
+    following: str
+    #: Where the next page begins, in the provider's words, which may hold an address; empty after the last.
+    passed_over: int = 0
+    #: Entries that mean nothing here or cannot be read.
+
+
+class PlaceForgotten(Exception):
+    """The provider knows the place no more at which a page was to begin."""
+
+
+class Suppressing(Protocol):
+    """What a provider offers besides when its capabilities say ``suppressions``."""
+
+    def suppressed(self, place: str) -> SuppressedPage:
+        """A page of its list of addresses that it does not mail, from a place; empty is the beginning.
+
+        Raises PlaceForgotten, and BriefingError when it cannot be asked now.
+        """
+        ...
+
+
 class Forged(Exception):
     """A webhook call that the provider did not sign, or signed too long ago. The text holds nothing of the call."""
 
@@ -123,4 +209,11 @@ class Listening(Protocol):
 
     def parse(self, headers: Mapping[str, str], body: bytes) -> Sequence[Event]:
         """The news in a verified call. ValueError when it is not what the provider documents; unknown kinds are ``other``."""
+        ...
+
+    def sample(self, now: datetime, *, forged: bool = False) -> tuple[Mapping[str, str], bytes] | None:
+        """Headers and body of a call that says nothing, signed as the provider would; ``forged``: signed with a key of chance.
+
+        None when only the provider can sign.
+        """
         ...

@@ -27,6 +27,7 @@ class Bounces:
         if len(key) < _KEY_AT_LEAST:
             raise ValueError(f"bounce_key has fewer than {_KEY_AT_LEAST} characters")
         self._local, self._domain = found[1], found[2]
+        self.domain = self._domain
         self._key = key.encode()
 
     def __repr__(self) -> str:  # no key

@@ -29,11 +29,12 @@ class Signer:
         """``private_key`` is PEM without a password, RSA or Ed25519. ValueError when one of them is unusable."""
         if not _NAME.fullmatch(domain) or not _NAME.fullmatch(selector):
             raise ValueError("dkim_domain or dkim_selector is not a name in the DNS")
-        self._domain, self._selector = domain.lower(), selector
-        self._algorithm, self._signature = _private_key(private_key)
+        self.domain, self.selector = domain.lower(), selector
+        self._algorithm, self._signature, self.public_key = _private_key(private_key)
+        #: ``public_key`` is what the record in the DNS must have as ``p=``.
 
     def __repr__(self) -> str:  # no key
-        return f"Signer(domain={self._domain!r}, selector={self._selector!r})"
+        return f"Signer(domain={self.domain!r}, selector={self.selector!r})"
 
     def sign(self, head: bytes, body_digest: bytes, now: datetime) -> bytes:
         """The field DKIM-Signature, folded and with its CRLF, to stand before ``head``.
@@ -45,7 +46,7 @@ class Signer:
         named = [*names, *(name for name in OVERSIGNED if name in fields)]
         listed = ":\r\n  ".join(_lines_of(named))
         unsigned = (
-            f" v=1; a={self._algorithm}; c=relaxed/relaxed; d={self._domain};\r\n s={self._selector}; t={int(now.timestamp())};\r\n"
+            f" v=1; a={self._algorithm}; c=relaxed/relaxed; d={self.domain};\r\n s={self.selector}; t={int(now.timestamp())};\r\n"
             f" h={listed};\r\n bh={base64.b64encode(body_digest).decode()};\r\n b="
         )
         covered = b"".join(b"%s:%s\r\n" % (name.encode(), fields[name]) for name in names)
@@ -79,15 +80,15 @@ def _lines_of(names: Sequence[str]) -> list[str]:
     return [":".join(names[at : at + 4]) for at in range(0, len(names), 4)]
 
 
-def _private_key(pem: str) -> tuple[str, Callable[[bytes], bytes]]:
-    """The algorithm's name in a signature, and what signs."""
+def _private_key(pem: str) -> tuple[str, Callable[[bytes], bytes], str]:
+    """The algorithm's name in a signature, what signs, and the public key as a record in the DNS shows it."""
     try:
         from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
     except ImportError:
         raise ValueError('dkim_key needs the extra "dkim": pip install "briefing[dkim]"') from None
     try:
@@ -96,7 +97,9 @@ def _private_key(pem: str) -> tuple[str, Callable[[bytes], bytes]]:
         raise ValueError("dkim_key is not a private key in PEM without a password") from None
     if isinstance(key, Ed25519PrivateKey):
         # RFC 8463 section 3: what is signed is the digest.
-        return "ed25519-sha256", lambda covered: key.sign(hashlib.sha256(covered).digest())
+        public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)  # section 4
+        return "ed25519-sha256", lambda covered: key.sign(hashlib.sha256(covered).digest()), base64.b64encode(public).decode()
     if isinstance(key, RSAPrivateKey) and key.key_size >= _RSA_AT_LEAST:
-        return "rsa-sha256", lambda covered: key.sign(covered, PKCS1v15(), hashes.SHA256())
+        public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)  # RFC 6376 section 3.6.1
+        return "rsa-sha256", lambda covered: key.sign(covered, PKCS1v15(), hashes.SHA256()), base64.b64encode(public).decode()
     raise ValueError(f"dkim_key is neither RSA of at least {_RSA_AT_LEAST} bits nor Ed25519")

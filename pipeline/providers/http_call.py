@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from queue import Empty, SimpleQueue
 from urllib.parse import urlsplit
 
@@ -14,6 +16,8 @@ import httpx
 from pipeline.core.message import Outcome, TryLater, Unknown
 
 _ANSWER_LIMIT = 256 * 1024
+_SEARCH_LIMIT = 8 * 1024 * 1024
+"""Octets of an answer to GET: a page of 300 events has about half a megabyte."""
 _PIECE = 128 * 1024
 _RETRY_S = 10.0
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -31,13 +35,21 @@ class InDoubt(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server said; ``body`` is cut at 256 KiB, ``headers`` go by lower-case names."""
+    """What the server said; ``body`` is cut at 256 KiB (8 MiB for GET), ``headers`` go by lower-case names."""
 
     status: int
     content_type: str
     retry_after: str
     body: str
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def date(self) -> datetime | None:
+        """What time it is there (RFC 9110 section 6.6.1)."""
+        try:
+            return parsedate_to_datetime(self.headers["date"]).astimezone(UTC)
+        except (KeyError, ValueError, TypeError):
+            return None
 
 
 def outcomes_of(everyone: int, post: Callable[[], Answer], read: Callable[[Answer], Sequence[Outcome]]) -> Sequence[Outcome]:
@@ -65,6 +77,7 @@ class HttpCaller:
         self.host = parts.hostname
         self._base_url = base_url.rstrip("/")
         self._timeout_s = timeout_s
+        self._secrets = [one for one in (password, bearer) if len(one) > 8]
         self._idle: list[_Hand] = []
         #: Appending and popping are atomic.
         self._client = httpx.Client(
@@ -88,9 +101,9 @@ class HttpCaller:
         fields = {"content-type": content_type, "content-length": str(len(content)), **(headers or {})}
         return self._within(lambda: self._ask("POST", path, _pieces(content, until), fields))
 
-    def get(self, path: str) -> Answer:
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         """Reads something that changes nothing, and gives the answer whatever its status. Raises NotSent or InDoubt."""
-        return self._within(lambda: self._ask("GET", path, None, {}))
+        return self._within(lambda: self._ask("GET", path, None, headers or {}))
 
     def close(self) -> None:
         """Closes the connections."""
@@ -116,7 +129,9 @@ class HttpCaller:
     def _ask(self, method: str, path: str, content: Iterator[bytes] | None, headers: Mapping[str, str]) -> Answer:
         try:
             with self._client.stream(method, self._base_url + path, content=content, headers=headers) as response:
-                body = _read(response)
+                body = _read(response, _ANSWER_LIMIT if content is not None else _SEARCH_LIMIT)
+                for secret in self._secrets:  # what an answer says is kept and shown, even when it repeats our key
+                    body = body.replace(secret, "[key]")
         except _TooLate:
             raise InDoubt(f"the call to {self.host} was given up half-way: its time was over") from None
         except _NOTHING_LEFT as error:
@@ -140,13 +155,13 @@ def _pieces(content: bytes, until: float) -> Iterator[bytes]:
         yield content[start : start + _PIECE]
 
 
-def _read(response: httpx.Response) -> str:
+def _read(response: httpx.Response, limit: int) -> str:
     body = b""
     for piece in response.iter_bytes():
         body += piece
-        if len(body) > _ANSWER_LIMIT:
+        if len(body) > limit:
             break
-    return body[:_ANSWER_LIMIT].decode("utf-8", "replace")
+    return body[:limit].decode("utf-8", "replace")
 
 
 class _Hand:

@@ -20,7 +20,8 @@ from pipeline.core.event import Event
 from pipeline.core.headers import list_headers, mailbox, single_line
 from pipeline.core.message import Accepted, Batch, Content, Outcome, Refused, RejectReason, TryLater, Unknown
 from pipeline.errors import CredentialsRefused, ProviderFault
-from pipeline.providers.base import Call, Capabilities, Provider
+from pipeline.providers import mailgun_lists
+from pipeline.providers.base import Asked, Call, Capabilities, PlaceForgotten, Provider, SendingNames, SuppressedPage
 from pipeline.providers.guard import check_batch
 from pipeline.providers.http_call import Answer, HttpCaller, InDoubt, NotSent, outcomes_of
 from pipeline.providers.mailgun_answers import recipients_named, wait_seconds, without_addresses
@@ -42,6 +43,7 @@ CAPABILITIES = Capabilities(
     signed_webhooks=True,
     tracking_switch=True,
     polling=True,
+    suppressions=True,
 )
 
 _log = logging.getLogger("pipeline.providers")
@@ -133,22 +135,54 @@ class Mailgun(Provider):
                 try:
                     found.append(read_event(item))
                 except ValueError as error:
-                    _log.warning("%s: an event was passed over: %s", self.name, error)
+                    _log.warning("%(provider)s: an event was passed over: %(why)s", {"provider": self.name, "why": str(error)})
             yield [one for one in found if one is not None]
+
+    def suppressed(self, place: str) -> SuppressedPage:
+        """A page of the bounces, then of the complaints, then of the unsubscribes. A place is the path of a page."""
+        path = place or mailgun_lists.first_page(self._domain, next(iter(mailgun_lists.LISTS)))
+        name = mailgun_lists.list_of(self._domain, path)
+        if name is None:
+            raise PlaceForgotten
+        answer = self._get(path)
+        if place and answer.status in (400, 404, 410):
+            raise PlaceForgotten
+        return mailgun_lists.read_page(self._domain, name, *self._items(answer))
+
+    def ask(self) -> Asked:
+        """One event of the domain: the key, the domain and the right to search."""
+        return self._ask(f"/v3/{quote(self._domain)}/events?limit=1", "answers a search")
+
+    def _ask(self, path: str, said: str) -> Asked:
+        answer = self._get(path)
+        if answer.status == 404:
+            raise self._domain_unknown(f"{self.name} answered 404")
+        self._items(answer)
+        return Asked(said, answer.date)
+
+    def names(self, from_domain: str) -> SendingNames | None:
+        """Mail leaves under the sending domain; which selector signs is known to Mailgun only."""
+        return SendingNames(envelope=self._domain, spf_includes="mailgun.org", dkim_domain=self._domain)
 
     def _page(self, path: str) -> tuple[list[dict[str, object]], str]:
         """One page of events and the path of the next. Raises ProviderFault, CredentialsRefused."""
+        return self._items(self._get(path))
+
+    def _get(self, path: str) -> Answer:
         try:
             answer = self._caller.get(path)
         except (NotSent, InDoubt) as error:
             raise ProviderFault(f"{self.name} cannot be asked: {error}", hint="It is asked again by itself.") from None
         if answer.status in (401, 403):
             raise self._credentials_refused(f"{self.name} answered {answer.status} to a search")
+        return answer
+
+    def _items(self, answer: Answer) -> tuple[list[dict[str, object]], str]:
         try:
             document = json.loads(answer.body)
             items, following = list(document["items"]), str(document.get("paging", {}).get("next", ""))
         except (ValueError, LookupError, TypeError, AttributeError):
-            raise ProviderFault(f"{self.name} answered {answer.status} to a search, without a list of events") from None
+            raise ProviderFault(f"{self.name} answered {answer.status} to a search, without a list") from None
         # The address of the next page is theirs; only its path is followed, so that our key goes to no other host.
         _, found, path = following.partition("/v3/")
         return items, f"/v3/{path}" if found else ""

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import math
+import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -70,6 +71,15 @@ class MailgunEvents:
             raise ValueError("there is no event-data in it") from None
         found = read_event(data, nonce=token[:200])
         return () if found is None else (found,)
+
+    def sample(self, now: datetime, *, forged: bool = False) -> tuple[Mapping[str, str], bytes] | None:
+        """An ``opened`` event, which is dropped, under a signature of now."""
+        key = secrets.token_bytes(32) if forged else self._key
+        timestamp, token = str(int(now.timestamp())), secrets.token_hex(25)
+        signature = hmac.new(key, (timestamp + token).encode(), hashlib.sha256).hexdigest()
+        signed = {"timestamp": timestamp, "token": token, "signature": signature}
+        call = {"signature": signed, "event-data": {"event": "opened", "id": token[:22], "timestamp": now.timestamp()}}
+        return {"content-type": "application/json"}, json.dumps(call).encode()
 
 
 def read_event(data: object, *, nonce: str = "") -> Event | None:

@@ -9,9 +9,11 @@ from pathlib import Path
 from pipeline.clock import Clock
 from pipeline.errors import ConfigurationError
 from pipeline.providers.base import Listening, Provider
+from pipeline.providers.bounce_mailbox import BounceMailbox
 from pipeline.providers.bounces import Bounces
 from pipeline.providers.dkim import Signer
 from pipeline.providers.filebox import Filebox
+from pipeline.providers.imap import ImapMailbox, is_loopback
 from pipeline.providers.mailgun import Mailgun
 from pipeline.providers.mailgun_events import MailgunEvents
 from pipeline.providers.resend import Resend
@@ -29,6 +31,7 @@ LONGEST_CALL_S = 60.0
 
 MAILGUN_URL = "https://api.mailgun.net"
 RESEND_URL = "https://api.resend.com"
+IMAP_PORTS = {"tls": 993, "none": 143}
 NO_DOMAIN = "briefing.invalid"
 """The right side of Message-IDs that never leave this machine (RFC 2606)."""
 
@@ -76,12 +79,11 @@ def _ses(settings: Settings, now: Clock) -> Provider:
 
 
 def _smtp(settings: Settings, now: Clock) -> Provider:
-    port, domain = settings.get("port", ""), _required("smtp", "domain", settings)
-    if port and not (port.isdecimal() and 0 < int(port) < 65536):
-        raise ConfigurationError(f"provider.smtp.port is {port!r}, which is no port", hint="Leave it out, or write for instance 587.")
+    port, domain = _port("port", settings), _required("smtp", "domain", settings)
     bounces = signer = None
     if address := settings.get("bounces"):
         bounces = Bounces(address, _required("smtp", "bounce_key", settings))
+    mailbox = _bounce_mailbox(settings, bounces, now)
     if key := settings.get("dkim_key"):
         selector = _required("smtp", "dkim_selector", settings)
         signer = Signer(domain=settings.get("dkim_domain") or domain, selector=selector, private_key=key)
@@ -90,15 +92,34 @@ def _smtp(settings: Settings, now: Clock) -> Provider:
         domain=domain,
         now=now,
         security=settings.get("security") or "starttls",
-        port=int(port) if port else None,
+        port=port,
         helo=settings.get("helo", ""),
         username=settings.get("username", ""),
         password=settings.get("password", ""),
         certificates=Path(settings["certificates"]) if settings.get("certificates") else None,
         bounces=bounces,
         signer=signer,
+        mailbox=mailbox,
         timeout_s=_timeout("smtp", settings),
     )
+
+
+def _bounce_mailbox(settings: Settings, bounces: Bounces | None, now: Clock) -> BounceMailbox | None:
+    """Where the return addresses are read, when ``imap_host`` says so. ConfigurationError, ValueError."""
+    host, security = settings.get("imap_host", ""), settings.get("imap_security") or "tls"
+    if not host:
+        return None
+    if bounces is None:
+        hint = "Name the mailbox's address as provider.smtp.bounces, so that each message's return address tells whose it was."
+        raise ConfigurationError("provider.smtp.imap_host is set, but bounces is not", hint=hint)
+    if security not in IMAP_PORTS:
+        raise ValueError(f"imap_security is {security!r}, and must be one of: {', '.join(IMAP_PORTS)}")
+    if security == "none" and not is_loopback(host):
+        raise ValueError('imap_security = "none" is for a mailbox on this machine; elsewhere it is tls')
+    user, password = _required("smtp", "imap_username", settings), _required("smtp", "imap_password", settings)
+    port = _port("imap_port", settings) or IMAP_PORTS[security]
+    trusted = Path(settings["certificates"]) if settings.get("certificates") else None
+    return BounceMailbox(lambda: ImapMailbox(host, port, user, password, security == "tls", certificates=trusted), bounces, now)
 
 
 PROVIDERS: dict[str, Callable[[Settings, Clock], Provider]] = {
@@ -129,7 +150,7 @@ def make_provider(name: str, settings: Settings, now: Clock) -> Provider:
     try:
         return PROVIDERS[name](settings, now)
     except ValueError as error:
-        raise ConfigurationError(f"provider.{name}: {error}", hint=f"See docs/providers.md for the settings of {name}.") from None
+        raise ConfigurationError(f"provider.{name}: {error}", hint=f"Its settings: docs/providers.md and the page of {name}.") from None
 
 
 def doubt_class_of(settings: Settings) -> DoubtClass:
@@ -140,6 +161,13 @@ def doubt_class_of(settings: Settings) -> DoubtClass:
     except ValueError:
         known = ", ".join(DoubtClass)
         raise ConfigurationError(f"provider.sandbox.class is {value!r}, which it does not know", hint=f"It is one of: {known}.") from None
+
+
+def _port(key: str, settings: Settings) -> int | None:
+    value = settings.get(key, "")
+    if value and not (value.isdecimal() and 0 < int(value) < 65536):
+        raise ConfigurationError(f"provider.smtp.{key} is {value!r}, which is no port", hint="Leave it out, or write for instance 587.")
+    return int(value) if value else None
 
 
 def _timeout(provider: str, settings: Settings) -> float:

@@ -9,14 +9,17 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 from pipeline.clock import Clock
+from pipeline.core.feedback import Bar
 from pipeline.core.headers import address_value, list_headers, single_line, url_value
 from pipeline.core.message import Accepted, Batch, Outcome, Refused, RejectReason, TryLater, Unknown
 from pipeline.errors import CredentialsRefused, ProviderFault
-from pipeline.providers.base import Call, Capabilities, Provider
+from pipeline.providers.base import Asked, Call, Capabilities, PlaceForgotten, Provider, SendingNames, Suppressed, SuppressedPage
 from pipeline.providers.guard import check_batch, check_without_pictures
-from pipeline.providers.http_call import Answer, HttpCaller, outcomes_of
+from pipeline.providers.http_call import Answer, HttpCaller, InDoubt, NotSent, outcomes_of
 from pipeline.providers.mailgun_answers import wait_seconds, without_addresses
 
 CAPABILITIES = Capabilities(
@@ -31,6 +34,7 @@ CAPABILITIES = Capabilities(
     signed_webhooks=True,
     # Opens and clicks are a property of the sending domain there.
     tracking_switch=False,
+    suppressions=True,
 )
 
 _RETRY_S = 10.0
@@ -38,6 +42,8 @@ _RETRY_S = 10.0
 _QUOTA_WAIT_S = {"daily_quota_exceeded": 3600.0, "monthly_quota_exceeded": 21_600.0}
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _PLAIN_NAME = re.compile(r'[^()<>@,;:\\".\[\]]+')
+_ORIGINS = {"bounce": Bar.BOUNCED, "complaint": Bar.COMPLAINED, "manual": Bar.MANUAL}
+"""Why an address is on Resend's list (its OpenAPI document, ListSuppressionsResponseSuccess)."""
 _ABOUT_RECIPIENT = re.compile(r"[`'\"]to[`'\"]|\bto field\b|recipient", re.IGNORECASE)
 
 
@@ -82,6 +88,60 @@ class Resend(Provider):
     def close(self) -> None:
         """Lets go of connections."""
         self._caller.close()
+
+    def suppressed(self, place: str) -> SuppressedPage:
+        """A page of the account's list (GET /suppressions). A place is the id of the last entry before it."""
+        answer = self._get(f"/suppressions?{urlencode({'limit': 100, **({'after': place} if place else {})})}")
+        if place and answer.status in (400, 404, 422):
+            raise PlaceForgotten
+        try:
+            document = json.loads(answer.body)
+            items, more = list(document["data"]), bool(document.get("has_more"))
+            last = str(items[-1]["id"]) if items and more else ""
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise ProviderFault(f"resend answered {answer.status} to a question for its suppressions, without a list") from None
+        entries = [one for one in map(_suppressed, items) if one is not None]
+        return SuppressedPage(entries, last, len(items) - len(entries))
+
+    def ask(self) -> Asked:
+        """The account's domains (GET /domains). A key that may only send is refused them by name, which proves that it is a key."""
+        try:
+            answer = self._caller.get("/domains")
+        except (NotSent, InDoubt) as error:
+            raise ProviderFault(f"resend cannot be asked: {error}") from None
+        kind, message = _said(answer)
+        if kind == "restricted_api_key":
+            return Asked("knows the key, which may only send", answer.date)
+        self._refuse(answer, kind, message)
+        try:
+            names = {str(one["name"]): str(one["status"]) for one in json.loads(answer.body)["data"]}
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise _not_a_mail_interface(f"resend answered {answer.status} without a list of domains") from None
+        known = ", ".join(f"{name} is {status}" for name, status in sorted(names.items()))
+        return Asked(f"knows the key; {known or 'it has no domain yet'}", answer.date)
+
+    def names(self, from_domain: str) -> SendingNames | None:
+        """What Resend proposes for a domain ("Domains" in its documentation): selector ``resend``, return path ``send.<domain>``."""
+        return SendingNames(
+            envelope=f"send.{from_domain}",
+            spf_includes="amazonses.com",
+            envelope_optional=True,
+            dkim_domain=from_domain,
+            dkim_selector="resend",
+        )
+
+    def _get(self, path: str) -> Answer:
+        try:
+            answer = self._caller.get(path)
+        except (NotSent, InDoubt) as error:
+            raise ProviderFault(f"resend cannot be asked: {error}") from None
+        self._refuse(answer, *_said(answer))
+        return answer
+
+    def _refuse(self, answer: Answer, kind: str, message: str) -> None:
+        if answer.status in (401, 403):
+            detail = f"resend answered {answer.status}{f' {kind}' if kind else ''}: {without_addresses(message)}"
+            raise CredentialsRefused(detail, hint=_READ_HINT if kind == "restricted_api_key" else _KEY_HINT)
 
     def _outcomes(self, batch: Batch, answer: Answer) -> Sequence[Outcome]:
         """The table of what each status means; the order of its rows does not matter."""
@@ -134,7 +194,20 @@ class Resend(Provider):
 
 
 _KEY_HINT = "Check that BRIEFING_RESEND_API_KEY holds a key of this account that may send."
+_READ_HINT = "Set BRIEFING_RESEND_API_KEY to a key with full access; one that may only send cannot read."
 _DOMAIN_HINT = "Check at Resend that the domain of the newsletter's from_address is verified and that the account may send."
+
+
+def _suppressed(item: object) -> Suppressed | None:
+    if not isinstance(item, dict) or "@" not in str(item.get("email")):
+        return None
+    try:
+        since = datetime.fromisoformat(str(item.get("created_at")))
+    except ValueError:
+        return None
+    # One without a known origin is barred all the same: Resend will not mail it.
+    bar = _ORIGINS.get(str(item.get("origin")), Bar.MANUAL)
+    return Suppressed(str(item["email"]), bar, since.replace(tzinfo=since.tzinfo or UTC).astimezone(UTC))
 
 
 def messages(batch: Batch) -> bytes:

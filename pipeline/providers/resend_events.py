@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -62,6 +63,14 @@ class ResendEvents:
         given = [one.removeprefix("v1,").encode("utf-8", "replace") for one in signatures.split() if one.startswith("v1,")]
         if not any(hmac.compare_digest(one, wanted) for one in given):
             raise Forged("no signature fits")
+
+    def sample(self, now: datetime, *, forged: bool = False) -> tuple[Mapping[str, str], bytes] | None:
+        """An ``email.opened`` event, which is dropped, under a signature of now."""
+        key = secrets.token_bytes(32) if forged else self._key
+        call_id, stamp = f"msg_{secrets.token_hex(12)}", str(int(now.timestamp()))
+        body = json.dumps({"type": "email.opened", "created_at": now.isoformat(), "data": {}}).encode()
+        signature = base64.b64encode(hmac.new(key, f"{call_id}.{stamp}.".encode() + body, hashlib.sha256).digest()).decode()
+        return {"svix-id": call_id, "svix-timestamp": stamp, "svix-signature": f"v1,{signature}", "content-type": "application/json"}, body
 
     def parse(self, headers: Mapping[str, str], body: bytes) -> Sequence[Event]:
         """The one event of a call; none for an open or a click."""

@@ -6,19 +6,22 @@ The template has no variables: subject and bodies are the same for all. What is 
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from urllib.parse import urlsplit
+from datetime import UTC, datetime
+from urllib.parse import quote, urlencode, urlsplit
 
 from pipeline.clock import Clock
+from pipeline.core.feedback import Bar
 from pipeline.core.headers import ONE_CLICK, list_headers, mailbox, single_line, url_value
-from pipeline.core.message import Accepted, Batch, Outcome, Refused, RejectReason, TryLater, Unknown
+from pipeline.core.message import Accepted, Batch, InlinePicture, Outcome, Refused, RejectReason, TryLater, Unknown
 from pipeline.errors import CredentialsRefused, ProviderFault
-from pipeline.providers.base import Call, Capabilities, Provider
-from pipeline.providers.guard import check_batch, check_without_pictures
-from pipeline.providers.http_call import Answer, HttpCaller, outcomes_of
+from pipeline.providers.base import Asked, Call, Capabilities, PlaceForgotten, Provider, SendingNames, Suppressed, SuppressedPage
+from pipeline.providers.guard import check_batch
+from pipeline.providers.http_call import Answer, HttpCaller, InDoubt, NotSent, outcomes_of
 from pipeline.providers.mailgun_answers import wait_seconds, without_addresses
 from pipeline.providers.sigv4 import Credentials, signed_headers
 
@@ -35,6 +38,7 @@ CAPABILITIES = Capabilities(
     lookup_settles_s=None,
     signed_webhooks=True,
     tracking_switch=True,
+    suppressions=True,
 )
 
 _RETRY_S = 10.0
@@ -43,10 +47,15 @@ _THROTTLE_S = 5.0
 _QUOTA_WAIT_S = 3600.0
 """The daily quota is counted over the last 24 hours, so it comes back bit by bit."""
 
+PAGE = 100
+"""Addresses of a page of the list of those that SES does not mail."""
+
 _REGION = re.compile(r"[a-z]{2,3}(?:-[a-z]+)+-\d{1,2}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _HEADER_VALUE = re.compile(r"[ -~]{1,995}")
+_CONTENT_ID = 78
+"""Characters of an attachment's ContentId and ContentType in the service model."""
 _HEADER_LINE = 996
 """Characters of a header's name and value together."""
 
@@ -71,6 +80,7 @@ _ACCOUNT_ERRORS = {
     "MailFromDomainNotVerifiedException": _ACCOUNT["MAIL_FROM_DOMAIN_NOT_VERIFIED"],
     "NotFoundException": _ACCOUNT["CONFIGURATION_SET_NOT_FOUND"],
 }
+_DENIED = ("AccessDeniedException", "AccessDenied", "NotAuthorized")
 _THROTTLED = ("TooManyRequestsException", "ThrottlingException", "Throttling", "ThrottledException", "RequestLimitExceeded")
 
 
@@ -103,7 +113,7 @@ class Ses(Provider):
         parts = urlsplit(base_url)
         usual = {"http": 80, "https": 443}[parts.scheme]
         self._host = (parts.netloc if parts.port != usual else parts.netloc.rpartition(":")[0]).lower()
-        self._path = parts.path + PATH
+        self._base_path = parts.path
 
     def __repr__(self) -> str:  # no key
         return f"Ses(region={self._credentials.region!r}, host={self._caller.host!r})"
@@ -111,7 +121,6 @@ class Ses(Provider):
     def compose(self, batch: Batch) -> Call:
         """One call for the whole batch, its entries in the batch's order."""
         check_batch(batch, self.capabilities)
-        check_without_pictures(batch.content)
         if not batch.recipients:
             return Call(batch=batch, body=b"")
         body = json.dumps(bulk_email(batch, self._configuration_set), ensure_ascii=False, separators=(",", ":")).encode()
@@ -129,7 +138,7 @@ class Ses(Provider):
         if not batch.recipients:
             return ()
         headers = signed_headers(
-            self._credentials, host=self._host, path=self._path, content_type=call.content_type, body=call.body, now=self._now()
+            self._credentials, host=self._host, path=self._base_path + PATH, content_type=call.content_type, body=call.body, now=self._now()
         )
         return outcomes_of(
             len(batch.recipients),
@@ -140,6 +149,61 @@ class Ses(Provider):
     def close(self) -> None:
         """Lets go of connections."""
         self._caller.close()
+
+    def suppressed(self, place: str) -> SuppressedPage:
+        """A page of the account's list in this region (ListSuppressedDestinations). A place is a NextToken."""
+        answer = self._get("/v2/email/suppression/addresses", {"PageSize": str(PAGE), **({"NextToken": place} if place else {})})
+        kind, message = _said(answer)
+        if place and answer.status == 400 and kind in ("InvalidNextTokenException", "BadRequestException"):
+            raise PlaceForgotten
+        if answer.status == 429 or kind in _THROTTLED:
+            raise ProviderFault("ses wants to be asked more slowly", hint="Run it again in a minute: it goes on where it stopped.")
+        try:
+            document = json.loads(answer.body)
+            items, following = list(document["SuppressedDestinationSummaries"]), str(document.get("NextToken") or "")
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise ProviderFault(f"ses answered {answer.status}{f' {kind}' if kind else ''}: {without_addresses(message)}") from None
+        entries = [one for one in map(_suppressed, items) if one is not None]
+        return SuppressedPage(entries, following, len(items) - len(entries))
+
+    def ask(self) -> Asked:
+        """The account (GetAccount). A user who may only send is refused it by name, which proves the signature."""
+        answer = self._get("/v2/email/account", {}, may_be_denied=True)
+        kind, message = _said(answer)
+        if answer.status in (401, 403):
+            return Asked("knows the key, which may not read the account (ses:GetAccount)", answer.date)
+        try:
+            account = json.loads(answer.body)
+            enabled, production, quota = account["SendingEnabled"], account["ProductionAccessEnabled"], account.get("SendQuota") or {}
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise _not_a_mail_interface(f"ses answered {answer.status} {kind}: {without_addresses(message)}") from None
+        if not enabled:
+            raise ProviderFault("ses knows the key, but sending is paused for the account", hint=_ACCOUNT["ACCOUNT_SENDING_PAUSED"])
+        sandbox = "" if production else ", but the account is in SES's sandbox: verified addresses only"
+        day, rate = quota.get("Max24HourSend"), quota.get("MaxSendRate")
+        said = f"; {day:g} readers a day, {rate:g} a second" if isinstance(day, int | float) and isinstance(rate, int | float) else ""
+        return Asked(f"knows the key{said}{sandbox}", answer.date)
+
+    def names(self, from_domain: str) -> SendingNames | None:
+        """Easy DKIM signs for the domain under selectors that SES gives it; the envelope is Amazon's unless told otherwise."""
+        return SendingNames(dkim_domain=from_domain)
+
+    def _get(self, path: str, query: Mapping[str, str], *, may_be_denied: bool = False) -> Answer:
+        # Both sides write the query in one form: sorted, everything but letters, digits and -._~ in percent signs.
+        written = urlencode(sorted(query.items()), quote_via=quote, safe="-_.~")
+        headers = signed_headers(
+            self._credentials, method="GET", host=self._host, path=self._base_path + path, query=written, now=self._now()
+        )  # fmt: skip
+        try:
+            answer = self._caller.get(f"{path}?{written}" if written else path, headers)
+        except (NotSent, InDoubt) as error:
+            raise ProviderFault(f"ses cannot be asked: {error}") from None
+        kind, message = _said(answer)
+        if answer.status in (401, 403) and not (may_be_denied and kind in _DENIED):
+            raise CredentialsRefused(
+                f"ses answered {answer.status} {kind}: {without_addresses(message)}", hint=_READ_HINT if kind in _DENIED else _KEY_HINT
+            )
+        return answer
 
     def _outcomes(self, batch: Batch, answer: Answer) -> Sequence[Outcome]:
         """The table of what each status means; the order of its rows does not matter."""
@@ -195,6 +259,20 @@ _KEY_HINT = (
 )
 
 
+_READ_HINT = "Allow its user ses:ListSuppressedDestinations."
+
+
+def _suppressed(item: object) -> Suppressed | None:
+    if not isinstance(item, dict) or "@" not in str(item.get("EmailAddress")):
+        return None
+    bar = {"BOUNCE": Bar.BOUNCED, "COMPLAINT": Bar.COMPLAINED}.get(str(item.get("Reason")))
+    try:
+        since = datetime.fromtimestamp(float(item["LastUpdateTime"]), UTC)
+    except (LookupError, ValueError, TypeError, OverflowError, OSError):
+        return None
+    return Suppressed(str(item["EmailAddress"]), bar, since) if bar is not None else None
+
+
 def bulk_email(batch: Batch, configuration_set: str) -> dict[str, object]:
     """The request SendBulkEmail takes, by its own names. ValueError when the content or a header is not expressible."""
     content = batch.content
@@ -214,6 +292,7 @@ def bulk_email(batch: Batch, configuration_set: str) -> dict[str, object]:
                 "TemplateContent": {"Subject": single_line("Subject", content.subject), "Html": content.html, "Text": content.text},
                 "TemplateData": "{}",
                 "Headers": [_header(name, value) for name, value in headers.items()],
+                **({"Attachments": [_picture(one) for one in content.inline]} if content.inline else {}),
             }
         },
         "BulkEmailEntries": [
@@ -242,6 +321,20 @@ def _header(name: str, value: str) -> dict[str, str]:
     if not _HEADER_VALUE.fullmatch(value) or len(name) + len(value) > _HEADER_LINE:
         raise ValueError(f"{name} does not fit a header of SES: up to 995 characters of plain ASCII")
     return {"Name": name, "Value": value}
+
+
+def _picture(one: InlinePicture) -> dict[str, str]:
+    """A picture that the mail carries, once for the whole call ("Working with email attachments" in the SES guide)."""
+    if len(one.content_id) > _CONTENT_ID or len(one.media_type) > _CONTENT_ID:
+        raise ValueError(f"the Content-ID of a picture would have {len(one.content_id)} characters; SES takes {_CONTENT_ID}")
+    return {
+        "RawContent": base64.b64encode(one.data).decode(),
+        "ContentDisposition": "INLINE",
+        "FileName": one.name,
+        "ContentId": one.content_id,
+        "ContentTransferEncoding": "BASE64",
+        "ContentType": one.media_type,
+    }
 
 
 def _named(name: str, value: str) -> dict[str, str]:

@@ -147,6 +147,15 @@ class SesEvents:
         except InvalidSignature:
             raise Forged("the signature does not fit") from None
 
+    def sample(self, now: datetime, *, forged: bool = False) -> tuple[Mapping[str, str], bytes] | None:
+        """Only Amazon can sign; a forged one names a certificate of nobody's, so that none is asked for."""
+        if not forged:
+            return None
+        at = f"{now:%Y-%m-%dT%H:%M:%S}.000Z"
+        call = {"Type": "Notification", "MessageId": "0", "TopicArn": self._topic.arn, "Message": "{}", "Timestamp": at}
+        call |= {"SignatureVersion": "2", "Signature": "AAAA", "SigningCertURL": "https://sns.invalid/x.pem"}
+        return {"content-type": "text/plain; charset=UTF-8"}, json.dumps(call).encode()
+
     def parse(self, headers: Mapping[str, str], body: bytes) -> Sequence[Event]:
         """The event of a message; none for an open or a click. Confirms the subscription of our topic when asked to.
 

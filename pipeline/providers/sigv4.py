@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 for one kind of request: a POST of bytes to a path without a query.
+"""AWS Signature Version 4 for two kinds of request: a POST of bytes to a path without a query, and a GET.
 
 "Create a signed AWS API request" in the IAM user guide; held against botocore's own signer in tests/providers/test_ses.py.
 """
@@ -25,23 +25,34 @@ class Credentials:
         return f"Credentials(region={self.region!r}, service={self.service!r})"
 
 
-def signed_headers(credentials: Credentials, *, host: str, path: str, content_type: str, body: bytes, now: datetime) -> Mapping[str, str]:
-    """The headers that sign a POST made at ``now``: ``authorization`` and ``x-amz-date``. AWS takes them for five minutes.
+def signed_headers(
+    credentials: Credentials,
+    *,
+    host: str,
+    path: str,
+    now: datetime,
+    method: str = "POST",
+    query: str = "",
+    content_type: str = "",
+    body: bytes = b"",
+) -> Mapping[str, str]:
+    """The headers that sign a request made at ``now``: ``authorization`` and ``x-amz-date``. AWS takes them for five minutes.
 
-    ``host`` is what the Host header will say, with the port where it is not the usual one; ``path`` needs no escapes.
+    ``host`` is what the Host header will say, with the port where it is not the usual one; ``path`` needs no escapes; ``query`` is
+    sorted by name and escaped already, all but unreserved characters (RFC 3986); without ``content_type`` none is signed.
     """
     stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     scope = f"{stamp[:8]}/{credentials.region}/{credentials.service}/aws4_request"
+    signed = {**({"content-type": content_type} if content_type else {}), "host": host, "x-amz-date": stamp}
+    names = ";".join(signed)
     request = "\n".join(
         [
-            "POST",
+            method,
             path,
+            query,
+            *(f"{name}:{value}" for name, value in signed.items()),
             "",
-            f"content-type:{content_type}",
-            f"host:{host}",
-            f"x-amz-date:{stamp}",
-            "",
-            "content-type;host;x-amz-date",
+            names,
             hashlib.sha256(body).hexdigest(),
         ]
     )
@@ -51,7 +62,6 @@ def signed_headers(credentials: Credentials, *, host: str, path: str, content_ty
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
     signature = hmac.new(key, wanted.encode(), hashlib.sha256).hexdigest()
     return {
-        "authorization": f"AWS4-HMAC-SHA256 Credential={credentials.access_key_id}/{scope}, "
-        f"SignedHeaders=content-type;host;x-amz-date, Signature={signature}",
+        "authorization": f"AWS4-HMAC-SHA256 Credential={credentials.access_key_id}/{scope}, SignedHeaders={names}, Signature={signature}",
         "x-amz-date": stamp,
     }

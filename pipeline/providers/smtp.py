@@ -10,17 +10,19 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.clock import Clock
+from pipeline.core.event import Event
 from pipeline.core.headers import address_value
 from pipeline.core.message import Batch, Outcome, Recipient, Refused, RejectReason, TryLater, Unknown
 from pipeline.core.mime import assemble, fold, message_headers
 from pipeline.errors import BriefingError, CredentialsRefused, ProviderFault
-from pipeline.providers.base import Call, Capabilities, Provider
+from pipeline.providers.base import Asked, Call, Capabilities, Provider, SendingNames
+from pipeline.providers.bounce_mailbox import BounceMailbox
 from pipeline.providers.bounces import Bounces
 from pipeline.providers.dkim import Signer, digest_of_body
 from pipeline.providers.guard import check_batch
@@ -41,6 +43,9 @@ CAPABILITIES = Capabilities(
 
 PORTS: dict[Security, int] = {"starttls": 587, "tls": 465, "none": 25}
 """RFC 6409 and RFC 8314; the plain one is for a relay on this machine."""
+
+ASK_S = 15.0
+"""For the question whether it can be reached."""
 
 _RETRY_S = 10.0
 _IDLE_S = 30.0
@@ -73,6 +78,7 @@ class Smtp(Provider):
         certificates: Path | None = None,
         bounces: Bounces | None = None,
         signer: Signer | None = None,
+        mailbox: BounceMailbox | None = None,
         timeout_s: float = 60,
     ) -> None:
         """``domain`` is the right side of the Message-IDs and, without ``helo``, our name to the server.
@@ -90,7 +96,8 @@ class Smtp(Provider):
             raise ValueError('security = "none" is for a server on this machine; elsewhere it is starttls or tls')
         if bool(username) != bool(password):
             raise ValueError("username and password go together")
-        self.capabilities = replace(CAPABILITIES, call_limit_s=timeout_s)
+        self.capabilities = replace(CAPABILITIES, call_limit_s=timeout_s, mailbox=mailbox is not None)
+        self._mailbox = mailbox
         self._domain, self._now, self._bounces, self._signer = domain.lower(), now, bounces, signer
         self._server = Server(
             host=host, port=port or PORTS[way], security=way, helo=helo or domain, context=_context(certificates),
@@ -98,6 +105,30 @@ class Smtp(Provider):
         )  # fmt: skip
         self._idle: list[Session] = []
         self._lock = threading.Lock()
+
+    def events_after(self, place: str) -> Iterator[tuple[Sequence[Event], str]]:
+        """What the bounce mailbox holds behind a place. Raises ProviderFault."""
+        if self._mailbox is not None:
+            yield from self._mailbox.events_after(place)
+
+    def ask(self) -> Asked:
+        """Connects, logs in, says goodbye; opens the bounce mailbox. No mail is begun."""
+        said = f"reaches {self._server.host}, which takes " + ("the login" if self._server.username else "the connection")
+        with deadline(ASK_S) as limit:
+            try:
+                connect(self._server, limit).leave()
+            except NoSession as error:
+                raise self.error_of(error) or ProviderFault(error.why, hint="The worker tries again by itself.") from None
+        return Asked(f"{said}; {self._mailbox.ask()}" if self._mailbox else said)
+
+    def names(self, from_domain: str) -> SendingNames | None:
+        """The envelope is ours; so is the signature, when we sign. Whether the server signs, only it knows."""
+        envelope = self._bounces.domain if self._bounces else from_domain
+        if self._signer is None:
+            return SendingNames(envelope=envelope)
+        return SendingNames(
+            envelope=envelope, dkim_domain=self._signer.domain, dkim_selector=self._signer.selector, dkim_key=self._signer.public_key
+        )
 
     def __repr__(self) -> str:  # no credentials
         return f"Smtp({self._server!r}, domain={self._domain!r})"

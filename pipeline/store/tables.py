@@ -1,6 +1,7 @@
 """The whole schema on one page. Migrations follow it; tests hold the two together.
 
-Addresses stand in one column of one table (``subscriber.address``) and are read and written by ``store.addresses`` only.
+Addresses stand in one column of one table (``subscriber.address``), and may stand in a bookmark; both are read and written by
+``store.addresses`` only.
 """
 
 from __future__ import annotations
@@ -352,4 +353,14 @@ poll = Table(
     metadata,
     Column("provider", String(40), primary_key=True),
     Column("done_until", UTCDateTime, nullable=False),
+)
+
+#: How far what is read piece by piece has been read: the pages of a provider's list of suppressed addresses, a mailbox of bounces.
+bookmark = Table(
+    "bookmark",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("place", LargeBinary, nullable=False),
+    #: What the other side calls the next piece, closed by ``store.addresses``: Mailgun names its pages by an address.
+    Column("moved_at", UTCDateTime, nullable=False),
 )

@@ -58,18 +58,19 @@ def _take(station: Station, name: str, listener: Listening, headers: Mapping[str
         news = listener.parse(headers, body)
         received = feedback.receive(station, name, news)
     except Forged as error:
-        _log.warning("%s: refused: %s", name, error)
+        _log.warning("%(provider)s: refused: %(why)s", {"provider": name, "why": str(error)})
         return _said(401, "not signed by the provider")
     except ValueError as error:
         # Its text may quote the call.
-        _log.warning("%s: signed, but it cannot be read (%s)", name, fault_line(error))
+        _log.warning("%(provider)s: signed, but it cannot be read (%(at)s)", {"provider": name, "at": fault_line(error)})
         return _said(400, "this is not what the provider documents")
     except BriefingError as error:
-        _log.error("%s (%s)", error.message, fault_line(error))
+        _log.error("%(why)s (%(at)s)", {"why": error.message, "at": fault_line(error)})
         answer = _said(503, "it cannot be kept now")
         answer.headers["Retry-After"] = "60"
         return answer
-    _log.debug("%s: %d events kept, %d known before", name, received.kept, received.repeated)
+    named = {"provider": name, "kept": received.kept, "repeated": received.repeated}
+    _log.debug("%(provider)s: %(kept)d events kept, %(repeated)d known before", named)
     return _said(200, "ok")
 
 

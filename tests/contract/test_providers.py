@@ -20,6 +20,7 @@ from pipeline.providers.base import Provider
 from pipeline.providers.registry import make_provider
 from pipeline.providers.sandbox.rendering import whole_message
 from pipeline.providers.sandbox.run import RunningServer, start_in_thread
+from tests.docs import example_provider
 from tests.providers.capture import ResendServer, SesServer, capturing
 from tests.providers.smtp_servers import aiosmtpd_server
 
@@ -27,7 +28,7 @@ MakeBatch = Callable[..., Batch]
 
 NOW = datetime(2026, 11, 25, 6, 0, tzinfo=UTC)
 DOMAIN = "news.example.org"
-CARRY_PICTURES = ("sandbox", "filebox", "smtp")
+CARRY_PICTURES = ("sandbox", "filebox", "ses", "smtp")
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     server.stop()
 
 
-@pytest.fixture(params=["sandbox", "filebox", "resend", "ses", "smtp"])
+@pytest.fixture(params=["sandbox", "filebox", "resend", "ses", "smtp", "example"])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     if request.param == "filebox":
         yield from _filebox(tmp_path)
@@ -55,6 +56,8 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
         yield from _ses()
     elif request.param == "smtp":
         yield from _smtp()
+    elif request.param == "example":
+        yield from _example(tmp_path)
     else:
         yield from _sandbox(request.getfixturevalue("server"))
 
@@ -106,6 +109,15 @@ def _smtp() -> Iterator[Rig]:
         settings = {"host": "127.0.0.1", "port": str(inbox.port), "security": "none", "domain": DOMAIN}
         provider = make_provider("smtp", settings, lambda: NOW)
         yield Rig(provider, lambda: [_parsed(raw) for _, _, raw in inbox.mails])
+        provider.close()
+
+
+def _example(tmp_path: Path) -> Iterator[Rig]:
+    """The adapter that docs/providers/adding.md shows to whoever writes one."""
+    server = example_provider.PostboxServer("pb_s3cret")
+    with capturing(server) as capture:
+        provider = example_provider.load(tmp_path).Postbox(api_key="pb_s3cret", base_url=capture.url, now=lambda: NOW)
+        yield Rig(provider, lambda: [_parsed(mail.as_bytes()) for mail in server.mails])
         provider.close()
 
 

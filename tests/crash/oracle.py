@@ -12,7 +12,7 @@ from enum import StrEnum
 from pipeline.core.address import address_key
 from pipeline.core.message import Accepted, Batch, Outcome, Recipient, Refused, RejectReason, TryLater, Unknown
 from pipeline.errors import CredentialsRefused
-from pipeline.providers.base import Call, Capabilities
+from pipeline.providers.base import Call, Capabilities, Provider
 from pipeline.providers.sandbox.adapter import DoubtClass
 
 CALL_LIMIT_S = 60
@@ -57,7 +57,7 @@ class Message:
 
 
 @dataclass(slots=True)
-class Oracle:
+class Oracle(Provider):
     """The provider. It outlives every worker; whoever asks it afterwards learns the truth."""
 
     kind: DoubtClass

@@ -13,6 +13,7 @@ import pytest
 import typer.main
 
 from pipeline.cli.main import cli
+from pipeline.providers.sandbox.run import RunningServer, start_in_thread
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "commands.md").read_text("utf-8")
@@ -133,7 +134,17 @@ def answer(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     logging.getLogger("pipeline").setLevel(level)
 
 
-def test_the_json_examples_have_the_shape_of_real_answers(answer: Answer, root: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[RunningServer]:
+    server = start_in_thread(tmp_path / "sandbox.db")
+    yield server
+    server.stop()
+
+
+def test_the_json_examples_have_the_shape_of_real_answers(
+    answer: Answer, root: Path, tmp_path: Path, sandbox: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIEFING_SANDBOX_BASE_URL", sandbox.url)
     csv, page = tmp_path / "readers.csv", tmp_path / "page.txt"
     csv.write_text("email\nmaria@example.org\nnobody\n", "utf-8")
     page.write_text(
@@ -154,6 +165,7 @@ def test_the_json_examples_have_the_shape_of_real_answers(answer: Answer, root: 
         "readers find": ("readers", "find", "maria@example.org"),
         "suppressions add": ("suppressions", "add", "leila@example.org"),
         "suppressions list": ("suppressions", "list"),
+        "suppressions fetch": ("suppressions", "fetch"),
         "suppressions remove": ("suppressions", "remove", "leila@example.org"),
         "schedule": ("schedule", ISSUE, "--at", "in 3h"),
         "status": ("status", "1"),

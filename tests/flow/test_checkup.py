@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from email.utils import format_datetime
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
 
 from pipeline.flow import campaigns, checkup
 from pipeline.flow.checkup import Check
 from pipeline.flow.context import Sender
-from pipeline.providers.registry import LISTENERS
+from pipeline.providers.base import Listening
+from pipeline.providers.http_call import Answer
+from pipeline.providers.mailgun import Mailgun
+from pipeline.providers.registry import LISTENERS, make_provider
 from pipeline.serving import start_app
 from pipeline.settings import NEWS_KEYS
+from pipeline.store.engine import reading
+from pipeline.store.tables import event
 from pipeline.web.public import create_public
-from tests.flow.conftest import Office
+from pipeline.web.site import create_site
+from tests.flow.conftest import NEWSLETTER, Office
+from tests.providers.smtp_servers import scripted
 
 Open = Callable[..., Office]
 
@@ -107,3 +115,93 @@ def test_a_clock_that_is_off_is_seen_on_postgresql(open_office: Open, engine: En
     off = checkup._clock(replace(sender, clock=lambda: system_clock() + timedelta(minutes=2)))
     assert not off.ok
     assert "NTP" in off.said
+
+
+def test_the_way_out_is_asked_for_with_a_link_of_nobodys(open_office: Open) -> None:
+    sender = open_office().sender
+    site = start_app(create_public(sender))
+    found = look(under(sender, base_url=site.url), network=True)
+    assert found["way out of eurasia-briefing"].ok
+    assert "leave/eurasia-briefing" in found["way out of eurasia-briefing"].said
+    token_of_another = replace(sender, leave_key=b"another key" * 3)
+    assert not look(under(token_of_another, base_url=site.url), network=True)["way out of eurasia-briefing"].ok
+    site.stop()
+    assert not look(under(sender, base_url=site.url), network=True)["way out of eurasia-briefing"].ok
+
+
+RESEND_KEY = "whsec_" + "c2VjcmV0IHNlY3JldCBzZWNyZXQ="
+TOPIC = "arn:aws:sns:eu-central-1:123456789012:briefing"
+
+
+def test_the_door_for_providers_takes_a_signed_call_and_refuses_a_forged_one(open_office: Open) -> None:
+    sender = open_office().sender
+    listeners = {
+        "mailgun": LISTENERS["mailgun"]({"signing_key": "k1"}),
+        "resend": LISTENERS["resend"]({"signing_key": RESEND_KEY}),
+        "ses": LISTENERS["ses"]({"topic_arn": TOPIC}),
+    }
+    there = {name: one for name, one in listeners.items() if one is not None}
+    site = start_app(create_site(sender, there))
+    here = under(sender, base_url=site.url)
+
+    def looked(listening: Mapping[str, Listening]) -> dict[str, Check]:
+        return {one.name: one for one in checkup.examine(lambda: here, network=True, open_listeners=lambda _: listening)}
+
+    found = looked(there)
+    assert "a signed call is answered 200, a forged one is answered 401" in found["webhooks of mailgun at the site"].said
+    assert "a signed call is answered 200, a forged one is answered 401" in found["webhooks of resend at the site"].said
+    assert found["webhooks of ses at the site"].said.endswith(": a forged one is answered 401")
+    assert all(found[f"webhooks of {name} at the site"].ok for name in there)
+    with reading(sender.engine) as connection:
+        assert connection.execute(select(func.count()).select_from(event)).scalar() == 0, "a sample says nothing"
+    other = LISTENERS["mailgun"]({"signing_key": "k2"})
+    assert other is not None
+    wrong = looked({"mailgun": other})["webhooks of mailgun at the site"]
+    assert not wrong.ok and "answered 401, and should be 200" in wrong.said
+    site.stop()
+    assert not looked(there)["webhooks of ses at the site"].ok
+
+
+def test_the_dns_is_asked_for_every_sending_domain(open_office: Open) -> None:
+    sender = open_office().sender
+    asked: list[str] = []
+
+    def lookup(name: str) -> list[str]:
+        asked.append(name)
+        return []
+
+    checkup.examine(lambda: sender, network=True, lookup=lookup)
+    assert asked == [], "the sandbox sends nothing that a receiver could look up"
+    mailgun = make_provider("mailgun", {"api_key": "k", "domain": "mg.example.org", "base_url": "http://127.0.0.1:9"}, sender.clock)
+    found = {one.name: one for one in checkup.examine(lambda: replace(sender, provider=mailgun), network=True, lookup=lookup)}
+    domain = sender.settings.newsletters[NEWSLETTER].from_address.rpartition("@")[2]
+    assert not found[f"SPF of {domain}"].ok and not found[f"DMARC of {domain}"].ok
+    assert "mg.example.org" in asked and f"_dmarc.{domain}" in asked
+    asked.clear()
+    checkup.examine(lambda: replace(sender, provider=mailgun), lookup=lookup)
+    assert asked == [], "not without --network"
+
+
+@pytest.mark.parametrize(("behind_s", "ok"), [(0, True), (40, True), (300, False)])
+def test_a_clock_that_is_off_from_the_providers(open_office: Open, behind_s: int, ok: bool) -> None:
+    office = open_office()
+    date = format_datetime(office.clock() + timedelta(seconds=behind_s), usegmt=True)
+
+    class Dated(Mailgun):
+        def _get(self, path: str) -> Answer:
+            return Answer(200, "application/json", "", '{"items": [], "paging": {}}', {"date": date})
+
+    provider = Dated(api_key="k", domain="mg.example.org", base_url=office.inbox.url, now=office.clock)
+    found = look(replace(office.sender, provider=provider))["clock of the provider"]
+    assert found.ok is ok
+    assert ("NTP" in found.said) is not ok
+
+
+def test_an_smtp_server_is_asked_without_a_mail(open_office: Open) -> None:
+    office = open_office()
+    with scripted({}, {"connect": "554 no"}) as server:
+        settings = {"host": "127.0.0.1", "port": str(server.port), "security": "none", "domain": "news.example.org"}
+        sender = replace(office.sender, provider=make_provider("smtp", settings, office.clock))
+        assert "takes the connection" in look(sender)["credentials"].said
+        assert not look(sender)["credentials"].ok
+        assert server.taken == []

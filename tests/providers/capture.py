@@ -6,11 +6,12 @@ They stand where the providers would stand: what arrives is put into messages by
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.headerregistry import Address
@@ -19,6 +20,7 @@ from email.policy import SMTP
 from email.utils import parseaddr
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,24 @@ class ResendServer:
 
     def __init__(self, api_key: str) -> None:
         self.mails: list[EmailMessage] = []
+        #: What GET /suppressions and GET /domains show.
+        self.suppressions: list[dict[str, Any]] = []
+        self.domains: list[dict[str, Any]] = []
+        self.may_only_send = False
         self._api_key, self._seen = api_key, dict[str, tuple[bytes, dict[str, Any]]]()
 
     def __call__(self, request: Request) -> tuple[int, Any]:
         """Answers one request."""
         if request.headers.get("authorization") != f"Bearer {self._api_key}":
             return 403, {"statusCode": 403, "name": "invalid_api_key", "message": "API key is invalid"}
+        path, _, query = request.path.partition("?")
+        if request.method == "GET" and self.may_only_send:
+            message = "This API key is restricted to only send emails"
+            return 401, {"statusCode": 401, "name": "restricted_api_key", "message": message}
+        if (request.method, path) == ("GET", "/suppressions"):
+            return self._list(dict(parse_qsl(query, strict_parsing=True)))
+        if (request.method, path) == ("GET", "/domains"):
+            return 200, {"object": "list", "has_more": False, "data": self.domains}
         if request.path != "/emails/batch":
             return 404, {"statusCode": 404, "name": "not_found", "message": "The requested endpoint does not exist."}
         emails, key = request.json(), request.headers.get("idempotency-key", "")
@@ -114,6 +128,15 @@ class ResendServer:
         if key:
             self._seen[key] = request.body, answer
         return 200, answer
+
+    def _list(self, query: Mapping[str, str]) -> tuple[int, Any]:
+        assert set(query) <= {"limit", "after", "before", "origin"} and 1 <= int(query.get("limit", "20")) <= 100
+        ids = [one["id"] for one in self.suppressions]
+        if query.get("after") and query["after"] not in ids:
+            return 422, {"statusCode": 422, "name": "validation_error", "message": "The `after` cursor is invalid."}
+        start = ids.index(query["after"]) + 1 if query.get("after") else 0
+        page = self.suppressions[start : start + int(query.get("limit", "20"))]
+        return 200, {"object": "list", "has_more": start + len(page) < len(ids), "data": page}
 
     def _take(self, one: Mapping[str, Any]) -> str:
         id = str(uuid.uuid4())
@@ -140,12 +163,22 @@ class SesServer:
     def __init__(self, access_key_id: str, secret_access_key: str, region: str, templates: Mapping[str, Mapping[str, str]] = {}) -> None:
         self.mails: list[EmailMessage] = []
         self.tags: list[dict[str, str]] = []
+        self.suppressed: list[dict[str, Any]] = []
+        self.account: dict[str, Any] = {}
+        self.denied = False
         self._key, self._secret, self._region, self._templates = access_key_id, secret_access_key, region, templates
 
     def __call__(self, request: Request) -> tuple[int, Any]:
         """Answers one request."""
         if request.headers.get("authorization") != self.signature(request):
             return 403, {"__type": "SignatureDoesNotMatch", "message": "The request signature we calculated does not match"}
+        if request.method == "GET" and self.denied:
+            return 403, {"__type": "AccessDeniedException", "message": "User: arn:aws:iam::1:user/x is not authorized"}
+        path, _, query = request.path.partition("?")
+        if (request.method, path) == ("GET", "/v2/email/suppression/addresses"):
+            return self._list(dict(parse_qsl(query)))
+        if (request.method, path) == ("GET", "/v2/email/account"):
+            return 200, self.account
         call = request.json()
         if len(call["BulkEmailEntries"]) > 50:
             return 400, {"__type": "BadRequestException", "message": "Too many destinations"}
@@ -160,11 +193,21 @@ class SesServer:
         names = re.search(r"SignedHeaders=([a-z0-9;-]+)", request.headers["authorization"])
         assert names
         signed = {name: request.headers[name] for name in names[1].split(";")}
-        again = AWSRequest("POST", f"http://{request.headers['host']}{request.path}", headers=signed, data=request.body)
+        again = AWSRequest(request.method, f"http://{request.headers['host']}{request.path}", headers=signed, data=request.body)
         again.context["timestamp"] = request.headers["x-amz-date"]
         signer = SigV4Auth(Credentials(self._key, self._secret), "ses", self._region)
         text = signer.string_to_sign(again, signer.canonical_request(again))
         return f"AWS4-HMAC-SHA256 Credential={signer.scope(again)}, SignedHeaders={names[1]}, Signature={signer.signature(text, again)}"
+
+    def _list(self, query: Mapping[str, str]) -> tuple[int, Any]:
+        start = int(query.get("NextToken", "+0/=")[1:-2])
+        if start > len(self.suppressed):
+            return 400, {"__type": "InvalidNextTokenException", "message": "The token is invalid"}
+        following = start + int(query.get("PageSize", "100"))
+        page: dict[str, Any] = {"SuppressedDestinationSummaries": self.suppressed[start:following]}
+        if following < len(self.suppressed):
+            page["NextToken"] = f"+{following}/="
+        return 200, page
 
     def _take(self, call: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, str]:
         template, (to,) = call["DefaultContent"]["Template"], entry["Destination"]["ToAddresses"]
@@ -185,6 +228,7 @@ class SesServer:
                 html=rendered(content["Html"], data),
                 text=rendered(content["Text"], data),
                 headers=headers,
+                pictures=template.get("Attachments", ()),
             )
         )
         self.tags.append({one["Name"]: one["Value"] for one in [*call.get("DefaultEmailTags", ()), *entry.get("ReplacementTags", ())]})
@@ -206,8 +250,12 @@ def message(
     html: str,
     text: str,
     headers: Mapping[str, str],
+    pictures: Sequence[Mapping[str, str]] = (),
 ) -> EmailMessage:
-    """What a reader would get, by the standard library. The id stands for the Message-ID that the provider would give it."""
+    """What a reader would get, by the standard library. The id stands for the Message-ID that the provider would give it.
+
+    ``pictures`` are attachments as SES takes them.
+    """
     mail = EmailMessage(policy=SMTP)
     mail["Message-ID"] = f"<{id}>"
     mail["From"] = Address(*parsed(sender)) if sender.isascii() is False else sender
@@ -217,6 +265,12 @@ def message(
         mail["Reply-To"] = reply_to if isinstance(reply_to, str) else ", ".join(reply_to)
     mail.set_content(text, cte="base64")
     mail.add_alternative(html, subtype="html", cte="base64")
+    for one in pictures:
+        page = mail.get_body(("html",))
+        assert page is not None and one["ContentDisposition"] == "INLINE" and 1 <= len(one["ContentId"]) <= 78
+        main, _, minor = one["ContentType"].partition("/")
+        data = base64.b64decode(one["RawContent"], validate=True)
+        page.add_related(data, main, minor, cid=f"<{one['ContentId']}>", filename=one["FileName"], disposition="inline")
     for name, value in headers.items():
         assert value.isascii() and 1 <= len(value) <= 995 and re.fullmatch(r"[!-9;-@A-~]+", name), name
         mail[name] = value

@@ -10,6 +10,7 @@ import email
 import email.policy
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import Any
@@ -21,7 +22,7 @@ from botocore.config import Config
 
 from pipeline.core.event import EventType
 from pipeline.core.headers import list_headers
-from pipeline.core.message import Accepted, Batch, Unknown
+from pipeline.core.message import Accepted, Batch, InlinePicture, Unknown
 from pipeline.providers.mailgun import Mailgun
 from pipeline.providers.resend import Resend, messages
 from pipeline.providers.resend_events import ResendEvents
@@ -172,6 +173,28 @@ def test_boto3_sends_the_same_call(given: Batch) -> None:
     assert all(isinstance(one, Accepted) for one in ours)
     # botocore reads the answer by its model: the statuses and ids that we read are the model's.
     assert [one["Status"] for one in theirs["BulkEmailEntryResults"]] == ["SUCCESS"] * 3
+
+
+def test_boto3_puts_pictures_into_the_same_call(given: Batch) -> None:
+    picture = InlinePicture(
+        content_id="ferry-0123.jpg@cie.example.org", name="ferry-0123.jpg", media_type="image/jpeg", data=bytes(range(256))
+    )
+    given = replace(given, content=replace(given.content, inline=(picture,)))
+    with capturing(SesServer(*IDS)) as capture:
+        provider = Ses(access_key_id=IDS[0], secret_access_key=IDS[1], region=REGION, base_url=capture.url, now=lambda: NOW)
+        provider.send(given)
+        provider.close()
+        client = boto3.client(
+            "sesv2", endpoint_url=capture.url, region_name=REGION, aws_access_key_id=IDS[0], aws_secret_access_key=IDS[1],
+            config=Config(retries={"total_max_attempts": 1}),
+        )  # fmt: skip
+        request: Any = bulk_email(given, "")
+        for one in request["DefaultContent"]["Template"]["Attachments"]:
+            one["RawContent"] = picture.data  # botocore encodes it by the model
+        client.send_bulk_email(**request)
+        client.close()
+    mine, other = capture.requests
+    assert mine.json() == other.json()
 
 
 def test_anymail_sends_the_same_mails_through_ses(given: Batch) -> None:

@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from pipeline.clock import Clock
 from pipeline.core.message import Batch, Outcome, Unknown
+from pipeline.providers import mailgun_lists
+from pipeline.providers.base import Asked, SendingNames
 from pipeline.providers.http_call import Answer
 from pipeline.providers.mailgun import Mailgun
 
@@ -53,6 +55,14 @@ class Sandbox(Mailgun):
             lookup=searched,
             lookup_settles_s=math.ceil(settles_s) if searched else None,
         )
+
+    def ask(self) -> Asked:
+        """Its lists are there whatever its class."""
+        return self._ask(mailgun_lists.first_page(self._domain, "bounces"), "answers")
+
+    def names(self, from_domain: str) -> SendingNames | None:
+        """Nothing leaves."""
+        return None
 
     def _extra_headers(self, batch: Batch) -> Mapping[str, str]:
         return {"idempotency-key": batch.key} if self._keyed else {}

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.formparsers import MultiPartException
@@ -24,7 +24,7 @@ from starlette.routing import Route
 from pipeline.clock import Clock
 from pipeline.core.message import InlinePicture
 from pipeline.providers.sandbox.adapter import KEY_WINDOW_S, DoubtClass
-from pipeline.providers.sandbox.events import EVENTS_A_MAIL, events_of, happened
+from pipeline.providers.sandbox.events import EVENTS_A_MAIL, LISTS, events_of, happened
 from pipeline.providers.sandbox.faults import Dice
 from pipeline.providers.sandbox.intake import INVALID_TO, Rejected, read_call
 from pipeline.providers.sandbox.rendering import all_headers
@@ -62,6 +62,7 @@ def routes(store: SandboxStore, dice: Dice, now: Clock, api_key: str, doubt_clas
     return [
         Route("/v3/{domain}/messages", with_key(messages), methods=["POST"]),
         *(search if doubt_class is DoubtClass.SEARCH else ()),
+        *(Route(f"/v3/{{domain}}/{name}", with_key(_list(store, name)), methods=["GET"]) for name in LISTS),
         *_own_routes(store),
         # Mailgun's answer to a POST on any path it does not have: a 200 that is easily taken for success.
         Route("/{path:path}", _magnificent, methods=["GET", "POST"]),
@@ -172,6 +173,35 @@ def _events(store: SandboxStore, dice: Dice, now: Clock) -> Endpoint:
         return JSONResponse({"items": items, "paging": {"next": address}})
 
     return events
+
+
+_MORE: Mapping[str, Mapping[str, object]] = {"bounces": {"code": "550", "error": "No such mailbox"}, "unsubscribes": {"tags": ["*"]}}
+
+
+def _list(store: SandboxStore, name: str) -> Endpoint:
+    """One of the lists of addresses that Mailgun would not mail again. The sandbox mails them all the same."""
+
+    async def page(request: Request) -> Response:
+        limit = request.query_params.get("limit", "100")
+        if not limit.isdecimal() or not 0 < int(limit) <= _PAGE_LIMIT:
+            return JSONResponse({"message": "limit is a number up to 1000"}, 400)
+        after = request.query_params.get("address", "")
+        found = await run_in_threadpool(
+            lambda: store.fated(domain=request.path_params["domain"], fate=LISTS[name], after=after, limit=int(limit))
+        )
+        items = [{"address": address, "created_at": f"{at:%a, %d %b %Y %H:%M:%S} UTC", **_MORE.get(name, {})} for address, at in found]
+        last = found[-1][0] if found else after
+        base = request.url.replace(query="")
+        pages = {
+            "first": {"page": "first"},
+            "last": {"page": "last"},
+            "next": {"page": "next", "address": last},
+            "previous": {"page": "previous"},
+        }
+        paging = {which: str(base.replace(query=urlencode({**query, "limit": limit}))) for which, query in pages.items()}
+        return JSONResponse({"items": items, "paging": paging})
+
+    return page
 
 
 def _page_from(

@@ -24,6 +24,9 @@ FATES: dict[str, tuple[tuple[str, Mapping[str, Any]], ...]] = {
 """By what stands before the plus sign in the local part (``bounce+anna@example.org``). Everybody else's mail is delivered."""
 
 
+LISTS = {"bounces": "bounce", "complaints": "complain", "unsubscribes": "unsubscribe"}
+"""Which fate puts an address on which of Mailgun's lists."""
+
 EVENTS_A_MAIL = 1 + max(map(len, FATES.values()))
 
 

@@ -80,4 +80,4 @@ class HookSender:
                 return
             if pause_s is not None:
                 self._stop.wait(pause_s)
-        _log.warning("the event %s was not taken (%s)", event["id"], status)
+        _log.warning("the event %(event_id)s was not taken (%(status)s)", {"event_id": event["id"], "status": status})

@@ -204,6 +204,20 @@ class SandboxStore:
             rows = self._reader.execute(query, (mail_id, limit)).fetchall()
         return [_mail(row) for row in rows]
 
+    def fated(self, *, domain: str, fate: str, after: str, limit: int) -> Sequence[tuple[str, datetime]]:
+        """Addresses of a domain's mail whose local part begins with a fate and a plus sign, and when their first mail came.
+
+        In the order of the addresses, from the one after ``after``.
+        """
+        where, (pattern,) = _address_filter(f"{fate}+")
+        query = (
+            f"SELECT mails.address, MIN(calls.received_at) AS at {_FROM} {where}"
+            " AND mails.address > ? AND calls.domain = ? GROUP BY mails.address ORDER BY mails.address LIMIT ?"
+        )
+        with self._read_lock:
+            rows = self._reader.execute(query, (pattern.removeprefix("%"), after, domain, limit)).fetchall()
+        return [(row["address"], datetime.fromtimestamp(row["at"], UTC)) for row in rows]
+
     def newest(self) -> int:
         """The number of the newest mail; 0 when there is none."""
         with self._read_lock:

@@ -56,7 +56,7 @@ class Watch:
                 await self._round()
         except (OSError, RuntimeError) as error:
             self.alive = False
-            _log.warning("cannot watch the newsroom's files (%s); looking every second instead", error)
+            _log.warning("cannot watch the newsroom's files (%(why)s); looking every second instead", {"why": str(error)})
 
     async def _round(self) -> None:
         """Watches the folders there are now, until others have come or gone."""

@@ -180,7 +180,7 @@ class Workbench:
         except BriefingError as error:
             fault = Fault(error.message, error.hint)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end an editor's preview either
-            _log.exception("the preview of %s failed", id)
+            _log.exception("the preview of %(issue)s failed", {"issue": id})
             fault = _own_fault(error)
         stale = rendering is None
         if rendering is None and before is not None and before.base_url == base_url:

@@ -96,7 +96,7 @@ def _failed(pages: Pages) -> Callable[[Request, Exception], Response]:
     """Database or disk cannot be used: the reader is told that nothing happened, so that nobody believes to have left."""
 
     def handler(request: Request, error: Exception) -> Response:
-        _log.error("%s (%s)", getattr(error, "message", ""), fault_line(error))
+        _log.error("%(why)s (%(at)s)", {"why": getattr(error, "message", ""), "at": fault_line(error)})
         page = pages.trouble(503, "down")
         page.headers["Retry-After"] = "120"
         return page

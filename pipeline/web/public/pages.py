@@ -103,7 +103,7 @@ class Pages:
                 paragraphs=(getattr(say.pages, f"{trouble}_more"),) if trouble else (),
             )  # fmt: skip
         except TemplateFault as error:  # the newsroom's own template; a reader still gets an answer
-            _log.error("%s", error.message)
+            _log.error("%(why)s", {"why": error.message})
             return PlainTextResponse(_plain(template, status), status, _HEADERS)
         return HTMLResponse(html, status, _HEADERS)
 
