@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from pipeline.errors import ConfigurationError
 
@@ -144,6 +144,10 @@ class Lateness(_Model):
 
     not_after: Duration = timedelta(hours=2)
     if_late: Literal["hold", "send", "drop"] = "hold"
+    stale_after: Duration = timedelta(hours=6)
+    #: A campaign that was begun and then left alone for longer waits for an editor.
+    over: Duration = timedelta()
+    #: Its batches are spread over so long; 0: as fast as they may leave.
 
 
 class Brand(_Model):
@@ -298,9 +302,9 @@ class ProviderChoice(_Model):
     ses: ProviderTable = {}
     smtp: ProviderTable = {}
 
-    def table(self) -> dict[str, str]:
-        """The chosen provider's settings."""
-        table: dict[str, str] = getattr(self, self.name)
+    def table(self, name: str | None = None) -> dict[str, str]:
+        """The settings of the chosen provider, or of another."""
+        table: dict[str, str] = getattr(self, name or self.name)
         return table
 
 
@@ -322,6 +326,37 @@ class Metrics(_Model):
         return (host.strip("[]"), int(port)) if host else None
 
 
+class Seed(_Model):
+    """``[alarms.seeds.<name>]``: a mailbox of the newsroom's own that is on the list of readers, and is looked into."""
+
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[int, Field(gt=0, lt=65536)] | None = None
+    user: Annotated[str, Field(min_length=1)]
+    password: str = Field(default="", repr=False)
+    security: Literal["tls", "none"] = "tls"
+    folder: OneLine = "INBOX"
+    newsletters: tuple[str, ...] = ()
+    #: Which ones it reads; empty: all.
+
+    @model_validator(mode="after")
+    def _not_in_the_open(self) -> Seed:
+        if self.security == "none" and self.host not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError('security = "none" is for a server on this machine only')
+        return self
+
+
+class Alarms(_Model):
+    """``[alarms]``: whom of the newsroom to tell, and by what, when something needs a person."""
+
+    to: tuple[MailAddress, ...] = ()
+    provider: str | None = None
+    #: The newsroom's own when left out; another one still mails when that one refuses us.
+    from_address: MailAddress | None = None
+    after: Duration = timedelta(minutes=15)
+    #: So long after its time an issue must have started, and have reached every seed mailbox.
+    seeds: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")], Seed] = {}
+
+
 class NewsroomSettings(_Model):
     """``config/newsroom.toml``."""
 
@@ -338,6 +373,7 @@ class NewsroomSettings(_Model):
     #: Ask the provider for its events every five minutes, where it can be asked.
     sending: Sending = Sending()
     metrics: Metrics = Metrics()
+    alarms: Alarms = Alarms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,6 +422,11 @@ class Settings:
             known = ", ".join(sorted(self.newsletters)) or "none yet"
             raise ConfigurationError(f"there is no newsletter {id!r}", path="config/newsletters", hint=f"Known newsletters: {known}.")
         return self.newsletters[id]
+
+    def policy(self, newsletter: str) -> Lateness:
+        """The newsletter's ``[schedule]``; the defaults for one whose file is gone."""
+        there = self.newsletters.get(newsletter)
+        return there.schedule if there else Lateness()
 
     def zone(self, newsletter: Newsletter) -> str:
         """The newsletter's time zone, else the newsroom's."""
