@@ -1,0 +1,79 @@
+"""The mailbox over IMAP, against a real Dovecot."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import CredentialsRefused, ProviderFault
+from pipeline.providers.imap import ImapMailbox
+from tests.providers.imap_servers import PASSWORD, USER, Mailserver, dovecot
+
+AT = datetime(2026, 11, 18, 6, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailserver]:
+    with dovecot(tmp_path_factory.mktemp("dovecot")) as one:
+        yield one
+
+
+def message(number: int, **headers: str) -> bytes:
+    lines = [f"{name.replace('_', '-')}: {value}" for name, value in {"Subject": f"Mail {number}", **headers}.items()]
+    return "\r\n".join([*lines, "", f"Body {number}", ""]).encode()
+
+
+def plain(server: Mailserver, folder: str = "INBOX") -> ImapMailbox:
+    return ImapMailbox("127.0.0.1", server.port, USER, PASSWORD, tls=False, folder=folder)
+
+
+def test_a_message_is_found_by_header_and_time(server: Mailserver) -> None:
+    url = "<https://briefing.example.org/eurasia-briefing/2026-11-18-a-very-long-slug-that-folds-the-header-of-the-mail/>"
+    server.put(message(1, Archived_At=f"\r\n {url}", List_Id='"A Name, Quoted" <eurasia.example.org>'), AT, "Search")
+    server.put(message(2, Archived_At=url.replace("2026-11-18", "2026-11-04")), AT, "Search")
+    box = plain(server, "Search")
+    try:
+        assert box.search("Archived-At", url, AT) == [b"1"]
+        assert box.search("Archived-At", url, AT - timedelta(days=300)) == [b"1"]
+        assert box.search("Archived-At", url, AT + timedelta(seconds=1)) == []
+        assert box.search("Archived-At", url[:-3], AT) == []
+        assert box.search("List-Id", "eurasia.example.org", AT) == [b"1"]
+        assert box.search("List-Id", "asia.example.org", AT) == []
+    finally:
+        box.close()
+
+
+def test_new_messages_come_whole_and_in_order_and_stay_unread(server: Mailserver) -> None:
+    for number in (1, 2, 3):
+        server.put(message(number), AT, "New")
+    for _ in range(2):
+        box = plain(server, "New")
+        assert [(uid, b"Body" in octets) for uid, octets in box.fetch_new(1)] == [(2, True), (3, True)]
+        assert list(box.fetch_new(3)) == []
+        _, flags = box._client.uid("SEARCH", "UNSEEN")
+        box.close()
+        assert flags[0] is not None
+        assert flags[0].split() == [b"1", b"2", b"3"]
+
+
+def test_over_tls_with_a_certificate_that_is_trusted_only(server: Mailserver) -> None:
+    trusted = ssl.create_default_context(cafile=str(server.certificate))
+    box = ImapMailbox("localhost", server.tls_port, USER, PASSWORD, context=trusted)
+    assert box.search("Subject", "nothing", AT) == []
+    box.close()
+    with pytest.raises(ProviderFault, match="cannot be reached over IMAP: SSLCertVerificationError"):
+        ImapMailbox("localhost", server.tls_port, USER, PASSWORD)
+
+
+def test_what_goes_wrong_is_said_without_the_account(server: Mailserver) -> None:
+    with pytest.raises(CredentialsRefused, match="refuses the user or the password") as refused:
+        ImapMailbox("127.0.0.1", server.port, USER, "wrong", tls=False)
+    assert USER not in refused.value.message
+    with pytest.raises(ProviderFault, match="no folder 'Elsewhere'"):
+        plain(server, "Elsewhere")
+    with pytest.raises(ProviderFault, match="cannot be reached"):
+        ImapMailbox("127.0.0.1", 1, USER, PASSWORD, tls=False)
