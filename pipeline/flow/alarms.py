@@ -92,6 +92,7 @@ def conditions(station: Station) -> Iterator[Condition]:
         doubtful = rows.doubtful(connection, now - DOUBT_WAITS)
         missed = occurrences.missed(connection, now - MISSED_LASTS)
         in_doubt = {id: campaigns.get(connection, id) for id in doubtful}
+    asleep: set[int] = set()
     for one in open_ones:
         if one.state is CampaignState.HELD:
             mark = hashlib.sha256(one.reason.encode()).hexdigest()[:8]
@@ -100,6 +101,7 @@ def conditions(station: Station) -> Iterator[Condition]:
                 f"Mend what the reason names, then:  briefing resume {one.id}\nOr stop it for good:             briefing cancel {one.id}",
             )  # fmt: skip
         elif one.state is CampaignState.SCHEDULED and one.due_at + after <= now:
+            asleep.add(one.id)
             yield _about(
                 station, one, f"asleep/{one.id}", "has not started",
                 f"It was due at {one.due_at:%Y-%m-%d %H:%M} UTC, and no worker has taken it up.",
@@ -108,6 +110,7 @@ def conditions(station: Station) -> Iterator[Condition]:
         elif one.state is CampaignState.SENDING and one.stale_at is not None:
             left = one.stale_at - station.settings.policy(one.newsletter).stale_after
             if left + after <= now:
+                asleep.add(one.id)
                 yield _about(
                     station, one, f"asleep/{one.id}", "is left alone",
                     f"It is being sent, and no worker has been there for it since {left:%Y-%m-%d %H:%M} UTC.",
@@ -132,10 +135,17 @@ def conditions(station: Station) -> Iterator[Condition]:
                 f"If it comes later:   briefing schedule ISSUE --at WHEN\nIf it does not come:  briefing skip {slot.newsletter} {slot.day}"
             ),
         )
-    yield from _unseen(station, now, after)
+    for one, said in _unseen(station, now, after):
+        if one.id not in asleep:  # one fault, one alarm
+            yield _about(
+                station, one, f"unseen/{one.id}", "has not arrived",
+                f"It was due at {one.due_at:%Y-%m-%d %H:%M} UTC and has not reached these seed mailboxes of ours:\n\n{said}",
+                f"See how far it is:   briefing status {one.id}\n"
+                "Look into the mailbox itself, also among the spam, and make sure that its address is on the list of readers.",
+            )  # fmt: skip
 
 
-def _unseen(station: Station, now: datetime, after: timedelta) -> Iterator[Condition]:
+def _unseen(station: Station, now: datetime, after: timedelta) -> Iterator[tuple[Campaign, str]]:
     """Mail that ought to be in the newsroom's own mailboxes by now, and is not."""
     for one, found in seeds.watched(station):
         if one.due_at + one.over + after > now:
@@ -145,12 +155,7 @@ def _unseen(station: Station, now: datetime, after: timedelta) -> Iterator[Condi
             said = "\n".join(
                 f"  {seed}: {seen.said if (seen := found[seed]) is not None and seen.said else 'the mail is not there'}" for seed in missing
             )
-            yield _about(
-                station, one, f"unseen/{one.id}", "has not arrived",
-                f"It was due at {one.due_at:%Y-%m-%d %H:%M} UTC and has not reached these seed mailboxes of ours:\n\n{said}",
-                f"See how far it is:   briefing status {one.id}\n"
-                "Look into the mailbox itself, also among the spam, and make sure that its address is on the list of readers.",
-            )  # fmt: skip
+            yield one, said
 
 
 def _about(station: Station, one: Campaign, key: str, what: str, said: str, do: str) -> Condition:
