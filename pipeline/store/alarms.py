@@ -35,7 +35,7 @@ class Alarm:
 def add(connection: Connection, *, key: str, title: str, body: str, now: datetime) -> bool:
     """Raises an alarm; False when one for this key lasts already."""
     values = {"key": key, "title": title, "body": body, "raised_at": now, "next_try_at": now}
-    return bool(connection.execute(insert_ignoring(connection, t).values(**values)).rowcount == 1)
+    return connection.execute(insert_ignoring(connection, t).values(**values).returning(t.c.id)).first() is not None
 
 
 def end(connection: Connection, keys: Collection[str], now: datetime) -> int:

@@ -46,7 +46,7 @@ def add(connection: Connection, rows: Iterable[Occurrence]) -> int:
             "newsletter": one.newsletter, "day": one.day, "state": one.state, "due_at": one.due_at, "at": one.at,
             "time_zone": one.time_zone, "tzdata": one.tzdata, "fit": one.fit, "note": one.note,
         }  # fmt: skip
-        added += connection.execute(insert_ignoring(connection, t).values(**values)).rowcount
+        added += connection.execute(insert_ignoring(connection, t).values(**values).returning(t.c.day)).first() is not None
     return added
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -20,6 +21,7 @@ from pipeline.core.campaign import CampaignCause, CampaignState
 from pipeline.errors import ConfigurationError, Refusal
 from pipeline.flow import alarms, campaigns, delivery, editions, occurrences, seeds
 from pipeline.store import campaigns as campaign_rows
+from pipeline.store.batches import BatchKey
 from pipeline.store.engine import reading, transaction
 from pipeline.store.tables import alarm
 from tests.flow.conftest import NEWSLETTER, Office
@@ -56,7 +58,7 @@ def told(office: Office) -> list[EmailMessage]:
     """The mails of the file box, oldest first."""
     folder = office.sender.settings.var / "outbox"
     paths = sorted(folder.glob("*.eml"), key=lambda path: path.stat().st_mtime_ns)
-    return [message_from_bytes(path.read_bytes(), policy=policy.default) for path in paths]  # type: ignore[misc]
+    return [message_from_bytes(path.read_bytes(), policy=policy.default) for path in paths]
 
 
 def keys(office: Office) -> set[str]:
@@ -161,7 +163,7 @@ def test_doubts_that_do_not_end_by_themselves(open_office: Open) -> None:
     alarms.refresh(office.sender)
     assert keys(office) == {f"doubt/{id}"}
     assert "Of 3 readers" in alarms.lasting(office.sender)[0].body
-    campaigns.resolve(office.sender, campaigns.BatchKey(id, 1), "accepted", by="test")
+    campaigns.resolve(office.sender, BatchKey(id, 1), "accepted", by="test")
     alarms.refresh(office.sender)
     assert keys(office) == set()
 
@@ -308,12 +310,14 @@ def _logging_as_before() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_logging_as_before")
-def test_the_commands(open_office: Open, root: Path, server: Mailserver, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commands(
+    open_office: Open, root: Path, server: Mailserver, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with seeded(root, open_office, server, "commands"):
         monkeypatch.chdir(root)
         monkeypatch.setenv("BRIEFING_ALARMS_SEEDS_NEAR_PASSWORD", PASSWORD)
 
-        def run(*arguments: str) -> tuple[int, object]:
+        def run(*arguments: str) -> tuple[int, Any]:
             capsys.readouterr()
             code = typer.main.get_command(cli)([*arguments, "--json"], standalone_mode=False)
             return code or 0, json.loads(capsys.readouterr().out)
@@ -323,7 +327,10 @@ def test_the_commands(open_office: Open, root: Path, server: Mailserver, capsys:
         assert run("alarms", "check") == (0, {"overdue": []})
         monkeypatch.setenv("BRIEFING_ALARMS_SEEDS_NEAR_PASSWORD", "wrong")
         code, answer = run("alarms", "test")
-        assert (code, answer["seeds"]["near"]) == (1, "127.0.0.1 refuses the user or the password Many providers want a password for this program.")  # type: ignore[index]
+        assert (code, answer["seeds"]["near"]) == (
+            1,
+            "127.0.0.1 refuses the user or the password Many providers want a password for this program.",
+        )
 
 
 def test_nobody_to_tell_is_said(open_office: Open) -> None:

@@ -1,4 +1,4 @@
-"""A campaign that was left alone for hours waits for an editor; one that only waits for its limits does not; one that is spread keeps its pace."""
+"""A campaign that was left alone for hours waits for an editor, one that waits for its limits does not; a spread one keeps its pace."""
 
 from __future__ import annotations
 

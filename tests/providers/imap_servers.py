@@ -1,4 +1,4 @@
-"""A real IMAP server for tests: Dovecot, on a port of this machine, with a mailbox of its own. Skips, visibly, where it is not installed."""
+"""A real IMAP server for tests: Dovecot, on a port of this machine, with a mailbox of its own. Skips, visibly, without it."""
 
 from __future__ import annotations
 
