@@ -16,7 +16,7 @@ from sqlalchemy import text
 from pipeline.core.campaign import CampaignState
 from pipeline.errors import BriefingError
 from pipeline.files import is_held
-from pipeline.flow import campaigns, drafts
+from pipeline.flow import alarms, campaigns, drafts
 from pipeline.flow.context import Sender, Station
 from pipeline.providers.base import Searchable
 from pipeline.settings import AT_HOME, NEWS_KEYS
@@ -61,7 +61,7 @@ def examine(open_sender: Callable[[], Sender], *, network: bool = False) -> list
         checks.append(Check(name=f"default author of {newsletter.id}", ok=known, said=said))
     checks += [_database(sender), _clock(sender), _keys(sender), _worker(sender)]
     provider = _provider(sender)
-    checks += [provider, *(_search(sender) if provider.ok else ()), *_news(sender), _names(sender), _disk(sender), _held(sender)]
+    checks += [provider, *(_search(sender) if provider.ok else ()), *_news(sender), _names(sender), _disk(sender), _alarms(sender), _held(sender)]
     return [*checks, _public(sender)] if network else checks
 
 
@@ -180,6 +180,14 @@ def _public(sender: Sender) -> Check:
     alive = answer.status_code == 200 and answer.text.strip() == "ok"
     said = f"{url} answers" if alive else f"{url} answers {answer.status_code}, which is not briefing web"
     return Check(name="public site", ok=alive, said=said)
+
+
+def _alarms(sender: Sender) -> Check:
+    """A word, no fault: one can look at ``status`` instead."""
+    wanted, lasting = sender.settings.newsroom.alarms, len(alarms.lasting(sender))
+    by = (sender.alarm_provider or sender.provider).name
+    whom = f"{len(wanted.to)} people are told through {by}" if wanted.to else "nobody is told: [alarms] names no people"
+    return Check(name="alarms", ok=True, said=f"{whom}; {len(wanted.seeds)} seed mailboxes; {lasting} alarms last")
 
 
 def _held(sender: Sender) -> Check:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import zoneinfo
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,7 +13,7 @@ from sqlalchemy import update
 
 from pipeline import app, clock
 from pipeline.core.campaign import CampaignState
-from pipeline.core.occurrence import OccurrenceState
+from pipeline.core.occurrence import OccurrenceCause, OccurrenceState
 from pipeline.core.schedule import Fit, resolve
 from pipeline.errors import Refusal, UsageError
 from pipeline.flow import campaigns, editions, occurrences
@@ -112,7 +114,7 @@ def test_a_campaign_cancelled_half_way_keeps_its_slot_for_its_issue(open_office:
     id = launched(office)
     occurrences.keep(office.sender)
     with transaction(office.sender.engine) as connection:
-        assert rows.move(connection, NEWSLETTER, TODAY, occurrences.OccurrenceCause.TAKE, campaign_id=id)
+        assert rows.move(connection, NEWSLETTER, TODAY, OccurrenceCause.TAKE, campaign_id=id)
     campaigns.cancel(office.sender, id)
     assert states(office.sender)[TODAY] is OccurrenceState.TAKEN
     again = campaigns.schedule(office.sender, PLAIN, at=office.clock())
@@ -227,12 +229,10 @@ def test_the_second_of_two_equal_times_stays_the_second(open_office: Open) -> No
 
 
 def test_the_version_of_the_rules_is_that_in_force(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import tzdata
-
-    monkeypatch.setattr(clock.zoneinfo, "TZPATH", ())
-    assert clock.zone_rules() == tzdata.IANA_VERSION
+    monkeypatch.setattr(zoneinfo, "TZPATH", ())
+    assert clock.zone_rules() == importlib.import_module("tzdata").IANA_VERSION
     (tmp_path / "UTC").touch()
-    monkeypatch.setattr(clock.zoneinfo, "TZPATH", (str(tmp_path / "none"), str(tmp_path)))
+    monkeypatch.setattr(zoneinfo, "TZPATH", (str(tmp_path / "none"), str(tmp_path)))
     assert clock.zone_rules() == "system"
     (tmp_path / "tzdata.zi").write_text("# version 2031c\n# This zic input\n", "utf-8")
     assert clock.zone_rules() == "2031c"
