@@ -61,7 +61,15 @@ def examine(open_sender: Callable[[], Sender], *, network: bool = False) -> list
         checks.append(Check(name=f"default author of {newsletter.id}", ok=known, said=said))
     checks += [_database(sender), _clock(sender), _keys(sender), _worker(sender)]
     provider = _provider(sender)
-    checks += [provider, *(_search(sender) if provider.ok else ()), *_news(sender), _names(sender), _disk(sender), _alarms(sender), _held(sender)]
+    checks += [
+        provider,
+        *(_search(sender) if provider.ok else ()),
+        *_news(sender),
+        _names(sender),
+        _disk(sender),
+        _alarms(sender),
+        _held(sender),
+    ]
     return [*checks, _public(sender)] if network else checks
 
 

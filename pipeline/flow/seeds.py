@@ -79,7 +79,7 @@ def _look_into(station: Station, name: str, wanted: list[Campaign]) -> tuple[set
                 with reading(station.engine) as connection:
                     url = editions.by_id(connection, one.edition_id).edition.archive_url
                 assert one.started_at is not None
-                if mailbox.search("Archived-At", url_value("Archived-At", url), one.started_at - SKEW):
+                if mailbox.arrived("Archived-At", url_value("Archived-At", url), one.started_at - SKEW):
                     found.add(one.id)
         finally:
             mailbox.close()
@@ -96,7 +96,7 @@ def open_mailbox(desk: Desk, name: str) -> ImapMailbox:
         variable = f"BRIEFING_ALARMS_SEEDS_{name.upper()}_PASSWORD"
         raise ConfigurationError(f"the seed mailbox {name} has no password", hint=f"Set {variable} in the environment.")
     tls = seed.security == "tls"
-    return ImapMailbox(seed.host, seed.port or (993 if tls else 143), seed.user, seed.password, tls, seed.folder)
+    return ImapMailbox(seed.host, seed.port or (993 if tls else 143), seed.user, seed.password, tls, folder=seed.folder)
 
 
 def overdue_by_cadence(desk: Desk) -> list[str]:
@@ -116,7 +116,7 @@ def overdue_by_cadence(desk: Desk) -> list[str]:
             mailbox = open_mailbox(desk, name)
             try:
                 for newsletter, slot in due:
-                    if not mailbox.search("List-Id", newsletter.list_id, slot.first - EARLY):
+                    if not mailbox.arrived("List-Id", newsletter.list_id, slot.first - EARLY):
                         said.append(f"{newsletter.name}: nothing of the slot of {slot.wall:%Y-%m-%d %H:%M} ({slot.zone}) is in {name}")
             finally:
                 mailbox.close()

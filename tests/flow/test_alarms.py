@@ -285,7 +285,7 @@ def test_a_mailbox_that_cannot_be_read_is_said(open_office: Open, root: Path, se
         campaigns.close_finished(office.sender)
         office.clock.pass_by(minutes=15)
         (one,) = alarms.go_round(office.sender)
-        assert "near: 127.0.0.1 cannot be reached over IMAP" in one.body
+        assert "near: 127.0.0.1 did not greet us" in one.body
 
 
 def test_without_the_database_the_cadence_and_the_mailbox_tell(open_office: Open, root: Path, server: Mailserver) -> None:
@@ -327,10 +327,8 @@ def test_the_commands(
         assert run("alarms", "check") == (0, {"overdue": []})
         monkeypatch.setenv("BRIEFING_ALARMS_SEEDS_NEAR_PASSWORD", "wrong")
         code, answer = run("alarms", "test")
-        assert (code, answer["seeds"]["near"]) == (
-            1,
-            "127.0.0.1 refuses the user or the password Many providers want a password for this program.",
-        )
+        assert code == 1
+        assert answer["seeds"]["near"].startswith("127.0.0.1 refused the login to the mailbox")
 
 
 def test_nobody_to_tell_is_said(open_office: Open) -> None:

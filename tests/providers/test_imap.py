@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -36,12 +35,12 @@ def test_a_message_is_found_by_header_and_time(server: Mailserver) -> None:
     server.put(message(2, Archived_At=url.replace("2026-11-18", "2026-11-04")), AT, "Search")
     box = plain(server, "Search")
     try:
-        assert box.search("Archived-At", url, AT) == [b"1"]
-        assert box.search("Archived-At", url, AT - timedelta(days=300)) == [b"1"]
-        assert box.search("Archived-At", url, AT + timedelta(seconds=1)) == []
-        assert box.search("Archived-At", url[:-3], AT) == []
-        assert box.search("List-Id", "eurasia.example.org", AT) == [b"1"]
-        assert box.search("List-Id", "asia.example.org", AT) == []
+        assert box.arrived("Archived-At", url, AT) == [1]
+        assert box.arrived("Archived-At", url, AT - timedelta(days=300)) == [1]
+        assert box.arrived("Archived-At", url, AT + timedelta(seconds=1)) == []
+        assert box.arrived("Archived-At", url[:-3], AT) == []
+        assert box.arrived("List-Id", "eurasia.example.org", AT) == [1]
+        assert box.arrived("List-Id", "asia.example.org", AT) == []
     finally:
         box.close()
 
@@ -53,26 +52,25 @@ def test_new_messages_come_whole_and_in_order_and_stay_unread(server: Mailserver
         box = plain(server, "New")
         assert [(uid, b"Body" in octets) for uid, octets in box.fetch_new(1)] == [(2, True), (3, True)]
         assert list(box.fetch_new(3)) == []
-        _, flags = box._client.uid("SEARCH", "UNSEEN")
+        _, flags = box._imap.uid("SEARCH", "UNSEEN")
         box.close()
         assert flags[0] is not None
         assert flags[0].split() == [b"1", b"2", b"3"]
 
 
 def test_over_tls_with_a_certificate_that_is_trusted_only(server: Mailserver) -> None:
-    trusted = ssl.create_default_context(cafile=str(server.certificate))
-    box = ImapMailbox("localhost", server.tls_port, USER, PASSWORD, context=trusted)
-    assert box.search("Subject", "nothing", AT) == []
+    box = ImapMailbox("localhost", server.tls_port, USER, PASSWORD, tls=True, certificates=server.certificate)
+    assert box.arrived("Subject", "nothing", AT) == []
     box.close()
-    with pytest.raises(ProviderFault, match="cannot be reached over IMAP: SSLCertVerificationError"):
-        ImapMailbox("localhost", server.tls_port, USER, PASSWORD)
+    with pytest.raises(ProviderFault, match=r"did not greet us .*self.signed certificate"):
+        ImapMailbox("localhost", server.tls_port, USER, PASSWORD, tls=True)
 
 
 def test_what_goes_wrong_is_said_without_the_account(server: Mailserver) -> None:
-    with pytest.raises(CredentialsRefused, match="refuses the user or the password") as refused:
+    with pytest.raises(CredentialsRefused, match="refused the login") as refused:
         ImapMailbox("127.0.0.1", server.port, USER, "wrong", tls=False)
     assert USER not in refused.value.message
-    with pytest.raises(ProviderFault, match="no folder 'Elsewhere'"):
+    with pytest.raises(ProviderFault, match="would not open the folder 'Elsewhere'"):
         plain(server, "Elsewhere")
-    with pytest.raises(ProviderFault, match="cannot be reached"):
+    with pytest.raises(ProviderFault, match="did not greet us"):
         ImapMailbox("127.0.0.1", 1, USER, PASSWORD, tls=False)
