@@ -193,8 +193,12 @@ def status(
         if not found:
             out.print("No campaign yet.")
         for id, newsletter in station.settings.newsletters.items():
+            there = occurrences.upcoming(station, id)
             slot = next_slot(newsletter, station.settings.zone(newsletter), station.clock())
-            if slot is not None and newsletter.cadence is not None:
+            if there is not None:
+                said = local(there.campaign_due_at or there.due_at, there.time_zone)
+                out.print(f"{id}: next slot {said}: {there.issue_id or 'empty'}", markup=False)
+            elif slot is not None and newsletter.cadence is not None:
                 out.print(
                     f"{id}: next slot {local(slot.first, slot.zone)} ({newsletter.cadence.days}, {newsletter.cadence.at})", markup=False
                 )
@@ -202,8 +206,11 @@ def status(
 
 def _slots_json(station: Station) -> dict[str, object]:
     settings = station.settings
-    slots = {id: next_slot(one, settings.zone(one), station.clock()) for id, one in settings.newsletters.items()}
-    return {id: slot.first if slot else None for id, slot in slots.items()}
+    slots: dict[str, object] = {}
+    for id, newsletter in settings.newsletters.items():
+        there, slot = occurrences.upcoming(station, id), next_slot(newsletter, settings.zone(newsletter), station.clock())
+        slots[id] = (there.campaign_due_at or there.due_at) if there else slot.first if slot else None
+    return slots
 
 
 REPORTED = ("delivered", "deferred", "bounced", "complained", "unsubscribed", "rejected", "failed")

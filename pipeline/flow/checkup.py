@@ -194,7 +194,7 @@ def _alarms(sender: Sender) -> Check:
     """A word, no fault: one can look at ``status`` instead."""
     wanted, lasting = sender.settings.newsroom.alarms, len(alarms.lasting(sender))
     by = (sender.alarm_provider or sender.provider).name
-    whom = f"{len(wanted.to)} people are told through {by}" if wanted.to else "nobody is told: [alarms] names no people"
+    whom = f"mailed by {by} to {len(wanted.to)} of the newsroom" if wanted.to else "mailed to nobody: [alarms] names no people"
     return Check(name="alarms", ok=True, said=f"{whom}; {len(wanted.seeds)} seed mailboxes; {lasting} alarms last")
 
 

@@ -122,6 +122,15 @@ def coming(station: Station, newsletter: str) -> list[Occurrence]:
         return rows.listed(connection, newsletter, since)
 
 
+def upcoming(station: Station, newsletter: str) -> Occurrence | None:
+    """The next slot at which an issue comes or may come, by the calendar; None when none is written down."""
+    now = station.clock()
+    with reading(station.engine) as connection:
+        found = rows.listed(connection, newsletter, now.date() - timedelta(days=1))
+    awaited = (OccurrenceState.PROPOSED, OccurrenceState.TAKEN)
+    return next((one for one in found if one.state in awaited and (one.campaign_due_at or one.due_at) > now), None)
+
+
 def choose(station: Station, newsletter_id: str, day: date) -> Occurrence:
     """The occurrence for an issue of that day: the day's own, else the next free one from the day on. Raises Refusal, UsageError."""
     newsletter = station.settings.newsletter(newsletter_id)

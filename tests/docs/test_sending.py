@@ -56,8 +56,11 @@ def test_the_figures_of_calendar_and_alarms_are_those_of_the_code() -> None:
     assert (Alarms().after.total_seconds(), alarms.DOUBT_WAITS.total_seconds(), alarms.MISSED_LASTS.days) == (900, 900, 7)
     assert (len(alarms.PAUSES), sum(pause.total_seconds() for pause in alarms.PAUSES if pause) // 60) == (5, 81)
     assert (seeds.WATCHED.days, seeds.LOOK.total_seconds()) == (1, 60)
-    for figure in ("next eight weeks", "(six hours)", "once a minute", "five minutes in which", "fifteen minutes (`alarms.after`)", "after seven days",
-                   "at most five tries are made, over eighty minutes", "or after a day", "within some ten seconds", "each minute in the first hour"):  # fmt: skip
+    figures = (
+        "next eight weeks", "(six hours)", "once a minute", "five minutes in which", "fifteen minutes (`alarms.after`)", "after seven days",
+        "at most five tries are made, over eighty minutes", "or after a day", "within some ten seconds", "each minute in the first hour",
+    )  # fmt: skip
+    for figure in figures:
         assert figure in text, figure
 
 

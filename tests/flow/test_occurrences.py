@@ -137,6 +137,14 @@ def test_skipped_by_an_editor_and_taken_back(station: Station, clock: SetClock) 
         occurrences.skip(station, NEWSLETTER, date(2021, 8, 19))
 
 
+def test_the_next_slot_is_one_that_was_not_skipped(station: Station) -> None:
+    assert occurrences.upcoming(station, NEWSLETTER) is None  # nothing is written down yet
+    occurrences.skip(station, NEWSLETTER, TODAY)
+    there = occurrences.upcoming(station, NEWSLETTER)
+    assert there is not None
+    assert there.day == date(2021, 9, 1)
+
+
 def test_after_months_in_which_nothing_ran_no_day_has_vanished(station: Station, clock: SetClock) -> None:
     occurrences.keep(station)
     clock.pass_by(days=120)  # further than the rows reach
