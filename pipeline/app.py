@@ -15,7 +15,7 @@ from pipeline.dispatch.base import Dispatcher
 from pipeline.dispatch.local import LocalDispatcher
 from pipeline.errors import ConfigurationError
 from pipeline.flow.context import Desk, Sender, Station
-from pipeline.providers.base import Listening
+from pipeline.providers.base import Listening, Provider
 from pipeline.providers.registry import LISTENERS, make_provider
 from pipeline.render.environment import open_templates
 from pipeline.settings import Settings
@@ -63,11 +63,9 @@ def open_station(settings: Settings, clock: Clock = system_clock) -> Station:
 
 def open_sender(settings: Settings, clock: Clock = system_clock) -> Sender:
     """A station with the configured provider. Raises ConfigurationError besides."""
-    chosen = settings.newsroom.provider
-    table = dict(chosen.table())
-    for key in {"directory", "certificates"} & table.keys():
-        table[key] = str(settings.root / table[key])
-    provider = make_provider(chosen.name, table, clock)
+    chosen, named = settings.newsroom.provider.name, settings.newsroom.alarms.provider
+    provider = _open_provider(settings, chosen, clock)
+    alarm_provider = _open_provider(settings, named, clock) if named and named != chosen else None
     station = open_station(settings, clock)
     try:
         dispatcher = make_dispatcher(settings, station.engine)
@@ -76,8 +74,15 @@ def open_sender(settings: Settings, clock: Clock = system_clock) -> Sender:
         raise
     return Sender(
         settings=settings, environment=station.environment, clock=station.clock, engine=station.engine, vault=station.vault,
-        leave_key=station.leave_key, provider=provider, dispatcher=dispatcher,
+        leave_key=station.leave_key, provider=provider, dispatcher=dispatcher, alarm_provider=alarm_provider,
     )  # fmt: skip
+
+
+def _open_provider(settings: Settings, name: str, clock: Clock) -> Provider:
+    table = dict(settings.newsroom.provider.table(name))
+    for key in {"directory", "certificates"} & table.keys():
+        table[key] = str(settings.root / table[key])
+    return make_provider(name, table, clock)
 
 
 def engine_of(settings: Settings) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import zoneinfo
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 Clock = Callable[[], datetime]
 """Gives the present instant as an aware UTC datetime."""
@@ -12,3 +15,20 @@ Clock = Callable[[], datetime]
 def system_clock() -> datetime:
     """The present instant, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def zone_rules() -> str:
+    """The version of the time-zone rules that ``zoneinfo`` uses (for instance ``2026b``), kept with every wall time that was
+    resolved by them: the system's where it has some, else those of the package tzdata.
+
+    ``tzdata.zi`` names its version in its first line (tz-link.html); ``system`` where rules lie without it.
+    """
+    for folder in map(Path, zoneinfo.TZPATH):
+        if not (folder / "UTC").is_file():
+            continue
+        try:
+            with (folder / "tzdata.zi").open(encoding="utf-8") as lines:
+                return lines.readline().removeprefix("# version ").strip()[:16] or "system"
+        except (OSError, UnicodeDecodeError):
+            return "system"
+    return str(importlib.import_module("tzdata").IANA_VERSION)[:16]

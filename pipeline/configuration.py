@@ -34,12 +34,13 @@ def load(root: Path, environ: Mapping[str, str], overrides: Mapping[str, str] | 
                     line=line_of(path.read_text("utf-8"), name), hint=f"Set the environment variable {_variable(name)} instead.",
                 )  # fmt: skip
             values[name] = (value, source)
-    for name, value, variable in _from_environment(environ):
+    for name, value, variable in _from_environment(environ, _seeds(values)):
         values[name] = (value, f"environment {variable}")
     for name, value in (overrides or {}).items():
         values[name] = (value, "flag")
     settings = _checked(NewsroomSettings, _nest(values), own, {k: s for k, (_, s) in values.items()})
     _check_provider(settings.provider, values, own)
+    _check_alarms(settings, own)
     newsletters = dict(_load_folder(root / "config" / "newsletters", Newsletter))
     authors = dict(_load_folder(root / "config" / "authors", Author))
     origins = tuple(
@@ -151,10 +152,16 @@ def _variable(name: str) -> str:
     return "BRIEFING_" + name.removeprefix("provider.").replace(".", "_").upper()
 
 
-def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+def _seeds(values: Iterable[str]) -> set[str]:
+    """The names of the seed mailboxes that the files speak of."""
+    return {name.split(".")[2] for name in values if name.startswith("alarms.seeds.") and name.count(".") == 3}
+
+
+def _from_environment(environ: Mapping[str, str], seeds: Iterable[str] = ()) -> Iterator[tuple[str, str, str]]:
     plain = {"BRIEFING_DATABASE": "database", "BRIEFING_PROVIDER": "provider.name", "BRIEFING_BASE_URL": "base_url",
              "BRIEFING_KEYS": "keys", "BRIEFING_TIME_ZONE": "time_zone"}  # fmt: skip
     known = {**plain, **{_variable(f"provider.{p}.{k}"): f"provider.{p}.{k}" for p, keys in PROVIDER_KEYS.items() for k in keys}}
+    known |= {_variable(f"alarms.seeds.{seed}.password"): f"alarms.seeds.{seed}.password" for seed in seeds}
     for variable, name in known.items():
         if environ.get(variable):
             yield name, environ[variable], variable
@@ -185,6 +192,15 @@ def _check_provider(provider: ProviderChoice, values: Mapping[str, tuple[object,
                 f"unknown setting {name}", path=path, line=line_of(path.read_text("utf-8"), name),
                 hint=f"{parts[1]} knows: {', '.join(PROVIDER_KEYS.get(parts[1], ()))}.",
             )  # fmt: skip
+
+
+def _check_alarms(settings: NewsroomSettings, path: Path) -> None:
+    named = settings.alarms.provider
+    if named is not None and named not in PROVIDER_KEYS:
+        raise ConfigurationError(
+            f"alarms.provider is {named!r}, which is no provider", path=path, line=line_of(path.read_text("utf-8"), "alarms.provider"),
+            hint=f"Known providers: {', '.join(sorted(PROVIDER_KEYS))}.",
+        )  # fmt: skip
 
 
 def _checked(model: type[M], data: Mapping[str, Any], path: Path, sources: Mapping[str, str]) -> M:

@@ -5,17 +5,28 @@ How the values are read, and where each came from: ``configuration``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.errors import ConfigurationError
+from pipeline.values import (
+    BaseUrl,
+    Colour,
+    Duration,
+    Language,
+    MailAddress,
+    Mirror,
+    OneLine,
+    Place,
+    ProviderTable,
+    Zone,
+)
+from pipeline.values import parse_duration as parse_duration
 
 PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
     "sandbox": ("base_url", "domain", "api_key", "signing_key", "timeout", "class", "settles"),
@@ -57,82 +68,6 @@ SECRETS = frozenset({"api_key", "signing_key", "access_key_id", "secret_access_k
                      "imap_username", "imap_password"})  # fmt: skip
 """Settings that are read from the environment (or a file it names with ``_FILE``) only, and shown masked."""
 
-_DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*(?:(\d+)s)?")
-
-
-def parse_duration(text: str) -> timedelta:
-    """Reads ``2h``, ``90m``, ``1d 12h``, ``30s``. Raises ValueError."""
-    match = _DURATION.fullmatch(text.strip())
-    if match is None or not text.strip():
-        raise ValueError(f"{text!r} is not a duration; write for instance 30m, 2h or 1d 12h")
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-
-
-def _duration(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
-
-
-def _number_as_text(value: object) -> object:
-    """Providers' settings are text, as the environment gives them; ``timeout = 10`` in TOML means the same."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{value!r} is not a time zone; write for instance Europe/Prague") from None
-    return value
-
-
-def _base_url(value: str) -> str:
-    if not re.fullmatch(r"https://[^\s/?#]+(/[^\s?#]*)?|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/[^\s?#]*)?", value):
-        raise ValueError(f"{value!r} must be an https:// address (http:// only for this machine), without ? or #")
-    return value.rstrip("/")
-
-
-def _place(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    if not re.fullmatch(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]", host) or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise ValueError(f"{value!r} must be an address and a port; write for instance 127.0.0.1:9108")
-    return value
-
-
-def _mirror(value: str) -> str:
-    if not re.fullmatch(r"https://[^\s/?#@\"<>]+(/[^\s?#\"<>]*)?", value):
-        raise ValueError(f"{value!r} must be an https:// address, without ? or #")
-    return value
-
-
-def _one_line(value: str) -> str:
-    if any(ord(character) < 32 for character in value):
-        raise ValueError("must be one line: it goes into a mail header")
-    return value
-
-
-def _mail_address(value: str) -> str:
-    if not re.fullmatch(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+\.[^\s@<>,;:\"]+", value):
-        raise ValueError(f"{value!r} is not a mail address")
-    return value
-
-
-def _colour(value: str) -> str:
-    if not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
-        raise ValueError(f"{value!r} is not a colour; write six hexadecimal digits, for instance #8a1c2b")
-    return value.lower()
-
-
-Zone = Annotated[str, AfterValidator(_zone)]
-BaseUrl = Annotated[str, AfterValidator(_base_url)]
-OneLine = Annotated[str, AfterValidator(_one_line), Field(min_length=1)]
-MailAddress = Annotated[str, AfterValidator(_mail_address)]
-Mirror = Annotated[str, AfterValidator(_mirror)]
-Colour = Annotated[str, AfterValidator(_colour)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-ProviderTable = dict[str, Annotated[str, BeforeValidator(_number_as_text)]]
-Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
-
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -150,6 +85,10 @@ class Lateness(_Model):
 
     not_after: Duration = timedelta(hours=2)
     if_late: Literal["hold", "send", "drop"] = "hold"
+    stale_after: Duration = timedelta(hours=6)
+    #: A campaign that was begun and then left alone for longer waits for an editor.
+    over: Duration = timedelta()
+    #: Its batches are spread over so long; 0: as fast as they may leave.
 
 
 class Brand(_Model):
@@ -308,9 +247,9 @@ class ProviderChoice(_Model):
     ses: ProviderTable = {}
     smtp: ProviderTable = {}
 
-    def table(self) -> dict[str, str]:
-        """The chosen provider's settings."""
-        table: dict[str, str] = getattr(self, self.name)
+    def table(self, name: str | None = None) -> dict[str, str]:
+        """The settings of the chosen provider, or of another."""
+        table: dict[str, str] = getattr(self, name or self.name)
         return table
 
 
@@ -324,12 +263,43 @@ class SoftBounces(_Model):
 class Metrics(_Model):
     """``[metrics]``: where the worker tells machines that watch how it is."""
 
-    listen: Annotated[str, AfterValidator(_place)] | None = None
+    listen: Place | None = None
 
     def place(self) -> tuple[str, int] | None:
         """Address and port, or None: nowhere."""
         host, _, port = (self.listen or "").rpartition(":")
         return (host.strip("[]"), int(port)) if host else None
+
+
+class Seed(_Model):
+    """``[alarms.seeds.<name>]``: a mailbox of the newsroom's own that is on the list of readers, and is looked into."""
+
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[int, Field(gt=0, lt=65536)] | None = None
+    user: Annotated[str, Field(min_length=1)]
+    password: str = Field(default="", repr=False)
+    security: Literal["tls", "none"] = "tls"
+    folder: OneLine = "INBOX"
+    newsletters: tuple[str, ...] = ()
+    #: Which ones it reads; empty: all.
+
+    @model_validator(mode="after")
+    def _not_in_the_open(self) -> Seed:
+        if self.security == "none" and self.host not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError('security = "none" is for a server on this machine only')
+        return self
+
+
+class Alarms(_Model):
+    """``[alarms]``: whom of the newsroom to tell, and by what, when something needs a person."""
+
+    to: tuple[MailAddress, ...] = ()
+    provider: str | None = None
+    #: The newsroom's own when left out; another one still mails when that one refuses us.
+    from_address: MailAddress | None = None
+    after: Duration = timedelta(minutes=15)
+    #: So long after its time an issue must have started, and have reached every seed mailbox.
+    seeds: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")], Seed] = {}
 
 
 class NewsroomSettings(_Model):
@@ -350,6 +320,7 @@ class NewsroomSettings(_Model):
     #: How long an event that was applied is kept.
     sending: Sending = Sending()
     metrics: Metrics = Metrics()
+    alarms: Alarms = Alarms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,6 +369,11 @@ class Settings:
             known = ", ".join(sorted(self.newsletters)) or "none yet"
             raise ConfigurationError(f"there is no newsletter {id!r}", path="config/newsletters", hint=f"Known newsletters: {known}.")
         return self.newsletters[id]
+
+    def policy(self, newsletter: str) -> Lateness:
+        """The newsletter's ``[schedule]``; the defaults for one whose file is gone."""
+        there = self.newsletters.get(newsletter)
+        return there.schedule if there else Lateness()
 
     def zone(self, newsletter: Newsletter) -> str:
         """The newsletter's time zone, else the newsroom's."""

@@ -22,7 +22,7 @@ from pipeline.core.campaign import CampaignState
 from pipeline.dispatch.base import Dispatcher
 from pipeline.errors import BriefingError
 from pipeline.files import only_one
-from pipeline.flow import archive, campaigns, checkup, delivery, doubts, feedback
+from pipeline.flow import alarms, archive, campaigns, checkup, delivery, doubts, feedback, occurrences
 from pipeline.flow.context import Sender
 from pipeline.flow.presence import Presence
 from pipeline.store import batches
@@ -41,6 +41,12 @@ SWEEP_S = 2
 
 STALE_S = 30
 """After so long without a round that went well the worker is not ready: its database is away, or something hangs."""
+
+CALENDAR_S = 60
+"""How often the calendar is kept, and wall times are looked at for newer rules."""
+
+ALARMS_S = 10
+"""How often it is asked what needs a person."""
 
 POLL_S = 300
 """How often a provider is asked for its events, where the newsroom wishes it."""
@@ -91,6 +97,9 @@ class Worker:
             self._scheduler.add_job(
                 self._clear, IntervalTrigger(seconds=CLEAR_S), id="clear", coalesce=True, max_instances=1, misfire_grace_time=None
             )
+            for name, work, every in (("calendar", self._keep_calendar, CALENDAR_S), ("alarms", self._raise_alarms, ALARMS_S)):
+                trigger = IntervalTrigger(seconds=every)
+                self._scheduler.add_job(work, trigger, id=name, coalesce=True, max_instances=1, misfire_grace_time=None)
             if feedback.polls(self._sender):
                 self._scheduler.add_job(
                     self._poll, IntervalTrigger(seconds=POLL_S), id="poll", coalesce=True, max_instances=1, misfire_grace_time=None
@@ -123,11 +132,15 @@ class Worker:
             with transaction(self._sender.engine) as connection:
                 batches.expire_leases(connection, self._sender.clock())
         self._sweep_dead()
+        # What only waited to be closed is closed before it can be found to have been left alone.
+        self._guarded(lambda: campaigns.close_finished(self._sender), 0)
+        self._keep_calendar()
         self._tick()
 
     def _tick(self) -> None:
         def work() -> None:
             if self._presence.leads():
+                campaigns.tend(self._sender)
                 campaigns.publish_pending(self._sender)
                 if campaigns.launch_due(self._sender):
                     self._dispatcher.wake()
@@ -162,6 +175,18 @@ class Worker:
     def _sweep_dead(self) -> None:
         if self._presence.leads():
             self._guarded(lambda: delivery.sweep(self._sender), None)
+
+    def _keep_calendar(self) -> None:
+        def work() -> None:
+            if self._presence.leads():
+                campaigns.resolve_anew(self._sender)
+                occurrences.keep(self._sender)
+
+        self._guarded(work, None)
+
+    def _raise_alarms(self) -> None:
+        if self._presence.leads():
+            self._guarded(lambda: len(alarms.go_round(self._sender)), 0)
 
     def _sweep(self) -> None:
         self._sweep_dead()

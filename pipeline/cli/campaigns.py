@@ -19,7 +19,7 @@ from pipeline.cli.door import Issue, Json, door, err, out, print_json, who
 from pipeline.core.campaign import BatchState, CampaignState
 from pipeline.core.schedule import Fit, WallTime, parse_when
 from pipeline.errors import Refusal, UsageError
-from pipeline.flow import campaigns, doubts, drafts
+from pipeline.flow import alarms, campaigns, doubts, drafts, occurrences
 from pipeline.flow.cadence import next_slot
 from pipeline.flow.campaigns import Status
 from pipeline.flow.context import Station
@@ -63,11 +63,17 @@ def schedule(
     context: typer.Context,
     issue: Issue,
     at: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--at", metavar="WHEN", help='"2026-12-02 07:00" in the newsletter\'s zone, "07:00", "in 3h", "now", or with an offset.'
+            "--at",
+            metavar="WHEN",
+            help='"2026-12-02 07:00" in the newsletter\'s zone, "07:00", "in 3h", "now", or with an offset; default: its slot.',
         ),
-    ],
+    ] = None,
+    over: Annotated[
+        str | None,
+        typer.Option("--over", metavar="DURATION", help="Spread the mail over this time, e.g. 2h; default: the newsletter's."),
+    ] = None,
     not_after: Annotated[
         str | None, typer.Option("--not-after", metavar="DURATION", help="How late it may start, e.g. 2h; default: the newsletter's.")
     ] = None,
@@ -83,26 +89,45 @@ def schedule(
     newsletter = station.settings.newsletter(id.newsletter)
     zone = station.settings.zone(newsletter)
     try:
-        when = parse_when(at, station.clock(), zone)
+        when = parse_when(at, station.clock(), zone) if at is not None else None
         patience = parse_duration(not_after) if not_after else None
+        spread = parse_duration(over) if over else None
     except ValueError as error:
         raise UsageError(str(error)) from None
-    if isinstance(when, WallTime):
+    slot = occurrences.choose(station, id.newsletter, id.date) if when is None else None
+    if slot is not None:
+        when = occurrences.wall_time(slot)
+    elif isinstance(when, WallTime):
         when = _unambiguous(when, fold)
-    made = campaigns.schedule(station, issue, at=when, not_after=patience, if_late=if_late)
+    assert when is not None
+    made = campaigns.schedule(station, issue, at=when, not_after=patience, if_late=if_late, over=spread, occurrence=slot)
     if as_json:
         print_json({"campaign": made.id, "issue": made.issue_id, "due_at": made.due_at, "wall_time": made.wall_time,
-                    "time_zone": made.time_zone,
+                    "time_zone": made.time_zone, "slot": slot.day if slot else None, "over_s": int(made.over.total_seconds()),
                     "not_after_s": int(made.not_after.total_seconds()), "if_late": made.if_late})  # fmt: skip
         return
     out.print(f"Campaign {made.id}: {made.issue_id}", markup=False)
-    out.print(f"  goes out {_local(made.due_at, zone)}, that is {made.due_at:%A %Y-%m-%d %H:%M} UTC", markup=False)
+    out.print(f"  goes out {local(made.due_at, zone)}, that is {made.due_at:%A %Y-%m-%d %H:%M} UTC", markup=False)
+    if slot is not None:
+        if slot.day != id.date:
+            err.print(f"[yellow]warning:[/] the issue is dated {id.date}; it takes the next free slot, that of {slot.day}")
+        if slot.fit is not Fit.ONCE:
+            err.print(f"[yellow]warning:[/] {FITS[slot.fit]}")
+    if made.over:
+        out.print(f"  spread evenly over {span(made.over.total_seconds())}", markup=False)
     out.print(
-        f"  if no worker runs then: up to {_span(made.not_after.total_seconds())} late it still starts; after that: {made.if_late}",
+        f"  if no worker runs then: up to {span(made.not_after.total_seconds())} late it still starts; after that: {made.if_late}",
         markup=False,
     )
     if not campaigns.audience_size(station, newsletter.id):
         err.print("[yellow]warning:[/] nobody is subscribed to this newsletter yet")
+
+
+FITS = {
+    Fit.GAP: "the clocks jump over this time of day; it is taken by the clock from before the jump",
+    Fit.OVERLAP: "the clocks are set back, and this time of day exists twice; the first is taken",
+}
+"""What is said of a slot whose wall time is not plain."""
 
 
 def _unambiguous(when: WallTime, fold: Which | None) -> WallTime:
@@ -110,11 +135,11 @@ def _unambiguous(when: WallTime, fold: Which | None) -> WallTime:
     if when.fit is Fit.GAP:
         raise Refusal(
             f"{when.wall:%Y-%m-%d %H:%M} does not exist in {when.zone}: the clocks jump over it",
-            hint=f"The same moment after the jump is {_local(when.first, when.zone)}.",
+            hint=f"The same moment after the jump is {local(when.first, when.zone)}.",
         )
     if when.fit is Fit.ONCE:
         return when
-    first, second = _local(when.first, when.zone), _local(when.second, when.zone)
+    first, second = local(when.first, when.zone), local(when.second, when.zone)
     if fold is None and sys.stdin.isatty():
         err.print(f"{when.wall:%Y-%m-%d %H:%M} exists twice in {when.zone}:\n  first   {first}\n  second  {second}", markup=False)
         fold = Which(Prompt.ask("Which one", choices=["first", "second"], console=err))
@@ -157,25 +182,35 @@ def status(
         found = [_watch(station, found[0].campaign.id, quiet=as_json)]
     if as_json:
         documents = [_status_json(station, one) for one in found]
-        print_json(documents[0] if campaign is not None else {"campaigns": documents, "next": _slots_json(station)})
+        raised = [{"title": one.title, "raised_at": one.raised_at} for one in alarms.lasting(station)]
+        print_json(documents[0] if campaign is not None else {"campaigns": documents, "next": _slots_json(station), "alarms": raised})
         return
     for one in found:
         _print_status(station, one)
     if campaign is None:
+        for alarm in alarms.lasting(station):
+            out.print(f"[bold red]alarm:[/] {escape(alarm.title)}  (briefing alarms list)")
         if not found:
             out.print("No campaign yet.")
         for id, newsletter in station.settings.newsletters.items():
+            there = occurrences.upcoming(station, id)
             slot = next_slot(newsletter, station.settings.zone(newsletter), station.clock())
-            if slot is not None and newsletter.cadence is not None:
+            if there is not None:
+                said = local(there.campaign_due_at or there.due_at, there.time_zone)
+                out.print(f"{id}: next slot {said}: {there.issue_id or 'empty'}", markup=False)
+            elif slot is not None and newsletter.cadence is not None:
                 out.print(
-                    f"{id}: next slot {_local(slot.first, slot.zone)} ({newsletter.cadence.days}, {newsletter.cadence.at})", markup=False
+                    f"{id}: next slot {local(slot.first, slot.zone)} ({newsletter.cadence.days}, {newsletter.cadence.at})", markup=False
                 )
 
 
 def _slots_json(station: Station) -> dict[str, object]:
     settings = station.settings
-    slots = {id: next_slot(one, settings.zone(one), station.clock()) for id, one in settings.newsletters.items()}
-    return {id: slot.first if slot else None for id, slot in slots.items()}
+    slots: dict[str, object] = {}
+    for id, newsletter in settings.newsletters.items():
+        there, slot = occurrences.upcoming(station, id), next_slot(newsletter, settings.zone(newsletter), station.clock())
+        slots[id] = (there.campaign_due_at or there.due_at) if there else slot.first if slot else None
+    return slots
 
 
 REPORTED = ("delivered", "deferred", "bounced", "complained", "unsubscribed", "rejected", "failed")
@@ -190,6 +225,7 @@ def _status_json(station: Station, one: Status) -> dict[str, object]:
         "started_at": there.started_at, "finished_at": there.finished_at, "audience": there.audience, "waiting": tally.waiting,
         "submitting": tally.submitting, "sent": tally.sent, "refused": tally.refused, "suppressed": tally.suppressed,
         "in_doubt": tally.in_doubt, "expired": tally.expired, "reported": {name: news.get(name, 0) for name in REPORTED},
+        "over_s": int(there.over.total_seconds()), "last_batch_at": one.ends_at, "seeds": list(one.arrived),
         "batches": [
             {"batch": str(b.key), "key": b.provider_key, "state": b.state, "readers": b.readers, "detail": b.detail} for b in one.troubled
         ],
@@ -200,8 +236,15 @@ def _print_status(station: Station, one: Status) -> None:
     there, tally = one.campaign, one.tally
     out.print(f"Campaign {there.id}  {there.issue_id}  [bold]{there.state}[/]" + (f"  ({escape(there.reason)})" if there.reason else ""))
     if there.audience is None:
-        out.print(f"  due {_local(there.due_at, there.time_zone)}, that is {there.due_at:%Y-%m-%d %H:%M} UTC", markup=False)
+        out.print(f"  due {local(there.due_at, there.time_zone)}, that is {there.due_at:%Y-%m-%d %H:%M} UTC", markup=False)
+        if there.over:
+            out.print(f"  spread evenly over {span(there.over.total_seconds())}", markup=False)
         return
+    if one.ends_at is not None:
+        last = local(one.ends_at, there.time_zone)
+        out.print(f"  spread evenly over {span(there.over.total_seconds())}: the last batch may leave {last}", markup=False)
+    if one.arrived:
+        out.print(f"  seed mailboxes: {', '.join(one.arrived)}", markup=False)
     names = ("sent", "waiting", "submitting", "refused", "suppressed", "in_doubt", "expired")
     parts = [f"{name.replace('_', ' ')} {getattr(tally, name)}" for name in names if getattr(tally, name) or name == "sent"]
     out.print(f"  {' + '.join(parts)} = {tally.total} of {there.audience} readers", markup=False)
@@ -310,11 +353,13 @@ def _answer(station: Station, id: int, as_json: bool) -> None:
         _print_status(station, one)
 
 
-def _local(instant: datetime, zone: str) -> str:
+def local(instant: datetime, zone: str) -> str:
+    """An instant on a zone's clock, with its offset."""
     return f"{instant.astimezone(ZoneInfo(zone)):%A %Y-%m-%d %H:%M} in {zone} (UTC{instant.astimezone(ZoneInfo(zone)):%z})"
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """A span of time in words."""
     hours, rest = divmod(int(seconds), 3600)
     parts = ((hours, "h"), (rest // 60, "min"), (rest % 60, "s"))
     return " ".join(f"{count} {unit}" for count, unit in parts if count) or "0 s"

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__, logs
-from pipeline.cli import archive, bench, campaigns, database, demo, issues, newsroom, readers, servers
+from pipeline.cli import alarms, archive, bench, calendar, campaigns, database, demo, issues, newsroom, readers, servers
 from pipeline.cli.door import Door, err, fail
 from pipeline.errors import BriefingError, DiskFault
 
@@ -23,7 +23,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (newsroom, issues, campaigns, readers, archive, servers, database, demo, bench):
+for module in (newsroom, issues, campaigns, calendar, alarms, readers, archive, servers, database, demo, bench):
     module.register(cli)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -48,6 +49,21 @@ def resolve(wall: datetime, zone: str) -> WallTime:
         fit = Fit.GAP
         second = first
     return WallTime(wall=wall, zone=zone, fit=fit, first=first, second=second)
+
+
+def resolve_again(wall: datetime, zone: str, fold: int) -> datetime:
+    """The instant of a wall time that was resolved before; ``fold`` 1: of two, the later one was meant (PEP 495)."""
+    found = resolve(wall, zone)
+    return found.second if fold else found.first
+
+
+STEP = timedelta(minutes=1)
+"""A spread campaign has a batch for each such step of its time, if it has readers enough."""
+
+
+def readers_a_step(readers: int, over: timedelta) -> int:
+    """How many readers a batch has when a campaign is spread over a time, so that some leave at every step. At least one."""
+    return max(1, math.ceil(readers / max(1, over // STEP)))
 
 
 def parse_when(text: str, now: datetime, zone: str) -> datetime | WallTime:

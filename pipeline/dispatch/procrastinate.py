@@ -122,16 +122,16 @@ class ProcrastinateDispatcher(Generic[K]):
             with self._engine.begin() as connection:
                 self.enqueue(connection, keys)
         except BriefingError as error:
-            log.error("%s", error.message)
+            log.error("%(why)s", {"why": error.message})
         except SQLAlchemyError as error:
-            log.error("jobs could not be deferred: %s", type(error).__name__)
+            log.error("jobs could not be deferred: %(why)s", {"why": type(error).__name__})
 
     def _keep_up(self, deliver: Callable[[K], None], pool: ThreadPoolExecutor, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 asyncio.run(self._work(deliver, pool, stop))
             except (ProcrastinateException, psycopg.Error, OSError) as error:
-                log.error("the engine failed and is started anew: %s", _said(error))
+                log.error("the engine failed and is started anew: %(why)s", {"why": _said(error)})
             except Exception:
                 log.exception("the engine failed and is started anew")
             stop.wait(RESTART_S)
@@ -167,9 +167,9 @@ class ProcrastinateDispatcher(Generic[K]):
         try:
             deliver(key)
         except BriefingError as error:
-            log.error("batch %s: delivery failed: %s", key, error.message)
+            log.error("batch %(batch)s: delivery failed: %(why)s", {"batch": key, "why": error.message})
         except Exception:
-            log.exception("batch %s: delivery failed", key)
+            log.exception("batch %(batch)s: delivery failed", {"batch": key})
 
 
 async def _keep_tidy(app: App) -> None:
@@ -177,7 +177,7 @@ async def _keep_tidy(app: App) -> None:
         try:
             await tidy(app)
         except ProcrastinateException as error:
-            log.warning("old jobs could not be removed: %s", _said(error))
+            log.warning("old jobs could not be removed: %(why)s", {"why": _said(error)})
         await asyncio.sleep(TIDY_S)
 
 

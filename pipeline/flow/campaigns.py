@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from pipeline.clock import zone_rules
 from pipeline.core.campaign import CAMPAIGN, BatchCause, CampaignCause, CampaignState, Impossible, Tally
-from pipeline.core.schedule import Lateness, WallTime, judge_lateness
+from pipeline.core.occurrence import OccurrenceCause
+from pipeline.core.schedule import Fit, Lateness, WallTime, judge_lateness, readers_a_step, resolve_again
 from pipeline.errors import BriefingError, DatabaseFault, Refusal, UsageError
 from pipeline.flow import archive, drafts, editions, limits
 from pipeline.flow.context import Sender, Station
 from pipeline.flow.doubts import set_apart, settle_proven
-from pipeline.store import batches, campaigns, doubts, events, readers
+from pipeline.store import alarms, batches, campaigns, doubts, events, occurrences, readers
 from pipeline.store import editions as edition_rows
 from pipeline.store.batches import BatchKey, Waiting
 from pipeline.store.campaigns import AlreadyScheduled, Campaign
 from pipeline.store.engine import reading, transaction
+from pipeline.store.occurrences import Occurrence
+
+TEND = timedelta(minutes=1)
+"""How often a worker writes that it is there for the campaigns that are being sent."""
+
+GAP = timedelta(minutes=5)
+"""A spread campaign that nobody tended for longer keeps its pace from now on, instead of catching up all at once."""
 
 log = logging.getLogger("pipeline.campaigns")
 
@@ -31,15 +40,27 @@ class Status:
     campaign: Campaign
     tally: Tally
     troubled: tuple[Waiting, ...]
+    ends_at: datetime | None = None
+    #: When the last batch of a spread campaign may leave.
+    arrived: tuple[str, ...] = ()
+    #: What is known of each seed mailbox, in words.
 
 
 def schedule(
-    station: Station, reference: str, *, at: datetime | WallTime, not_after: timedelta | None = None, if_late: str | None = None
+    station: Station,
+    reference: str,
+    *,
+    at: datetime | WallTime,
+    not_after: timedelta | None = None,
+    if_late: str | None = None,
+    over: timedelta | None = None,
+    occurrence: Occurrence | None = None,
 ) -> Campaign:
     """Schedules the approved edition of an issue. ``at`` is an instant or a wall time that is unambiguous by now.
 
-    Raises Refusal when it is not approved, in the past, or scheduled already.
-    """
+    The campaign takes ``occurrence`` of the cadence; without one, that of the issue's own day, if nobody has it.
+    Raises Refusal when it is not approved, in the past, or scheduled already, or somebody else has just taken the occurrence.
+    """  # fmt: skip
     approval, draft = editions.current(station, reference)
     newsletter = station.settings.newsletter(draft.id.newsletter)
     now = station.clock()
@@ -52,9 +73,17 @@ def schedule(
         with transaction(station.engine) as connection:
             id = campaigns.add(
                 connection, edition_id=approval.id, issue_id=str(draft.id), newsletter=newsletter.id, due_at=due, wall_time=wall,
-                time_zone=station.settings.zone(newsletter), tzdata=tzdata_version(),
+                time_zone=station.settings.zone(newsletter), tzdata=zone_rules(),
                 not_after=policy.not_after if not_after is None else not_after, if_late=if_late or policy.if_late, now=now,
+                fold=int(isinstance(at, WallTime) and at.fit is Fit.OVERLAP and at.first == at.second),
+                over=policy.over if over is None else over,
             )  # fmt: skip
+            day = occurrence.day if occurrence else draft.id.date
+            taken = occurrences.inherit(connection, newsletter.id, day, id, str(draft.id)) or occurrences.move(
+                connection, newsletter.id, day, OccurrenceCause.TAKE, campaign_id=id
+            )
+            if occurrence is not None and not taken:
+                raise Refusal(f"the slot of {day} has just been taken", hint=f"See: briefing calendar {newsletter.id}")
             return _existing(connection, id)
     except AlreadyScheduled:
         with reading(station.engine) as connection:
@@ -65,9 +94,56 @@ def schedule(
         ) from None
 
 
-def tzdata_version() -> str:
-    """The version of the time-zone rules in force, kept with every wall time that was resolved by them."""
-    return importlib.metadata.version("tzdata")
+def resolve_anew(station: Station) -> int:
+    """Looks up again what the wall times of coming campaigns mean, when the rules of time zones have changed. Gives how many moved."""
+    rules, moved = zone_rules(), 0
+    with reading(station.engine) as connection:
+        coming = campaigns.listed(connection, states=(CampaignState.SCHEDULED,))
+    outdated = [one for one in coming if one.wall_time and one.tzdata != rules]
+    if outdated:
+        ZoneInfo.clear_cache()  # this process may have read the older rules
+    for one in outdated:
+        due = resolve_again(datetime.fromisoformat(one.wall_time), one.time_zone, one.fold)
+        reason = one.reason
+        if due != one.due_at:
+            reason = (
+                f"moved from {one.due_at:%Y-%m-%d %H:%M} to {due:%Y-%m-%d %H:%M} UTC: "
+                f"the rules of {one.time_zone} have changed (tzdata {rules}, before {one.tzdata})"
+            )
+        with transaction(station.engine) as connection:
+            written = campaigns.reschedule(connection, one.id, due_at=due, tzdata=rules, reason=reason)
+        if written and due != one.due_at:
+            moved += 1
+            log.warning("campaign %(campaign)d (%(issue)s): %(why)s", {"campaign": one.id, "issue": one.issue_id, "why": reason})
+    return moved
+
+
+def tend(station: Station) -> int:
+    """Says of every campaign that is being sent that a worker is there; holds those that were left alone for too long. Gives how many.
+
+    What counts is that nobody was there, not that nothing left: a campaign that waits for its limits for days is tended.
+    """
+    held, now = 0, station.clock()
+    with reading(station.engine) as connection:
+        begun = campaigns.listed(connection, states=(CampaignState.SENDING, CampaignState.PAUSED))
+    for one in begun:
+        limit = station.settings.policy(one.newsletter).stale_after
+        if one.stale_at is not None and one.stale_at <= now:
+            left_at = f"{one.stale_at - limit:%Y-%m-%d %H:%M} UTC"
+            why = "it was paused" if one.state is CampaignState.PAUSED else "no worker was there for it"
+            reason = f"{why} from {left_at} on, and its news may be old; see whether it still holds, then resume or cancel it"
+            with transaction(station.engine) as connection:
+                stale = campaigns.hold_stale(connection, one.id, now, reason)
+            if stale:
+                held += 1
+                named = {"campaign": one.id, "issue": one.issue_id, "why": reason}
+                log.warning("campaign %(campaign)d (%(issue)s): held: %(why)s", named)
+        elif one.state is CampaignState.SENDING and not (one.stale_at and now + limit - TEND < one.stale_at <= now + limit):
+            with transaction(station.engine) as connection:
+                campaigns.tend(connection, one.id, now, now + limit)
+                if one.over and one.stale_at is not None and now - (one.stale_at - limit) > GAP:
+                    batches.spread(connection, one.id, now, one.over)
+    return held
 
 
 def launch_due(sender: Sender) -> int:
@@ -122,6 +198,8 @@ def _stop(sender: Sender, one: Campaign, cause: CampaignCause, reason: str) -> N
     assert isinstance(to, CampaignState)
     with transaction(sender.engine) as connection:
         if campaigns.move(connection, one.id, cause, to, reason=reason):
+            if to is CampaignState.CANCELLED:
+                occurrences.free(connection, one.id)
             named = {"campaign": one.id, "issue": one.issue_id, "state": to, "why": reason}
             log.warning("campaign %(campaign)d (%(issue)s): %(state)s: %(why)s", named)
 
@@ -135,7 +213,10 @@ def _launch(sender: Sender, one: Campaign, *, from_held: bool) -> bool:
         earlier = [other.id for other in campaigns.listed(connection, issue_id=one.issue_id) if other.id != one.id]
         mailed = batches.reached(connection, earlier) if earlier else set()
         ids = (id for id in readers.audience(connection, one.newsletter) if id not in mailed)
-        count, planned = batches.plan(connection, one.id, ids, limits.batch_size(sender), now)
+        size = limits.batch_size(sender)
+        if one.over:
+            size = min(size, readers_a_step(readers.audience_size(connection, one.newsletter), one.over))
+        count, planned = batches.plan(connection, one.id, ids, size, now)
         if not planned:
             campaigns.move(connection, one.id, CampaignCause.HOLD, CampaignState.HELD, reason="nobody is subscribed to this newsletter")
             log.warning("campaign %(campaign)d (%(issue)s): held: nobody is subscribed", {"campaign": one.id, "issue": one.issue_id})
@@ -145,7 +226,9 @@ def _launch(sender: Sender, one: Campaign, *, from_held: bool) -> bool:
             # What a life before the restore may have mailed is asked for first, reader by reader.
             campaigns.set_values(connection, one.id, earlier=" ".join(names))
             doubts.restore(connection, taken_at, now, sender.provider.name, campaign_id=one.id)
-        campaigns.set_values(connection, one.id, audience=planned)
+        campaigns.set_values(connection, one.id, audience=planned, stale_at=now + sender.settings.policy(one.newsletter).stale_after)
+        if one.over:
+            batches.spread(connection, one.id, now, one.over)
     named = {"campaign": one.id, "issue": one.issue_id, "readers": planned, "batches": count}
     log.info("campaign %(campaign)d (%(issue)s): sending to %(readers)d readers in %(batches)d batches", named)
     publish_pending(sender)
@@ -192,8 +275,10 @@ def _control(station: Station, id: int, cause: CampaignCause) -> Campaign:
         if cause is CampaignCause.CANCEL:
             campaigns.move(connection, id, cause, to, finished_at=station.clock())
             batches.cancel_open(connection, id)
+            if there.audience is None:
+                occurrences.free(connection, id)
         else:
-            campaigns.move(connection, id, cause, to)
+            campaigns.move(connection, id, cause, to, stale_at=station.clock() + station.settings.policy(there.newsletter).stale_after)
         return _existing(connection, id)
 
 
@@ -213,7 +298,11 @@ def resume(sender: Sender, id: int) -> Campaign:
                 raise Refusal(f"campaign {id} did not start: {_existing(connection, id).reason}")
     else:
         with transaction(sender.engine) as connection:
-            campaigns.move(connection, id, CampaignCause.RESUME, to, later_since=None)
+            now = sender.clock()
+            stale_at = now + sender.settings.policy(there.newsletter).stale_after
+            campaigns.move(connection, id, CampaignCause.RESUME, to, later_since=None, stale_at=stale_at)
+            if there.over:
+                batches.spread(connection, id, now, there.over)
             if there.published_at is not None:
                 sender.dispatcher.enqueue(connection, batches.planned(connection, id))
     with reading(sender.engine) as connection:
@@ -262,7 +351,13 @@ def status(station: Station, id: int) -> Status:
     with reading(station.engine) as connection:
         there = _existing(connection, id)
         troubled = batches.troubled(connection, id, campaigns.instance_name(connection))
-        return Status(campaign=there, tally=campaigns.tally(connection, id), troubled=tuple(troubled))
+        ends_at = batches.last_planned(connection, id) if there.over else None
+        arrived = tuple(
+            f"{one.seed} {f'{one.seen_at:%H:%M} UTC' if one.seen_at else one.said or 'not yet'}" for one in alarms.arrivals(connection, id)
+        )
+        return Status(
+            campaign=there, tally=campaigns.tally(connection, id), troubled=tuple(troubled), ends_at=ends_at, arrived=arrived
+        )  # fmt: skip
 
 
 def news(station: Station, id: int) -> dict[str, int]:

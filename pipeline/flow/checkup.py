@@ -16,7 +16,7 @@ from pipeline.core.campaign import CampaignState
 from pipeline.core.token import NOBODY, seal_leave_token
 from pipeline.errors import BriefingError
 from pipeline.files import is_held
-from pipeline.flow import campaigns, drafts, sending_names
+from pipeline.flow import alarms, campaigns, drafts, sending_names
 from pipeline.flow.context import Sender, Station
 from pipeline.providers.base import Listening
 from pipeline.settings import AT_HOME, NEWS_KEYS, Settings
@@ -73,7 +73,8 @@ def examine(
         checks.append(Check(name=f"default author of {newsletter.id}", ok=known, said=said))
     checks += [_database(sender), _clock(sender), _keys(sender), _worker(sender)]
     provider = _provider(sender)
-    checks += [provider, *(_asked(sender) if provider.ok else ()), *_news(sender), _names(sender), _disk(sender), _held(sender)]
+    checks += [provider, *(_asked(sender) if provider.ok else ()), *_news(sender), _names(sender), _disk(sender)]
+    checks += [_alarms(sender), _held(sender)]
     if network:
         checks += [_public(sender), *_way_out(sender), *_hooks(sender, open_listeners), *_dns(sender, lookup)]
     return checks
@@ -261,6 +262,14 @@ def _dns(sender: Sender, lookup: sending_names.Lookup | None) -> list[Check]:
         lookup = lookup or sending_names.txt_lookup()
         found += [Check(name=one.what, ok=one.ok, said=one.said) for one in sending_names.examine(domain, names, lookup)]
     return found
+
+
+def _alarms(sender: Sender) -> Check:
+    """A word, no fault: one can look at ``status`` instead."""
+    wanted, lasting = sender.settings.newsroom.alarms, len(alarms.lasting(sender))
+    by = (sender.alarm_provider or sender.provider).name
+    whom = f"mailed by {by} to {len(wanted.to)} of the newsroom" if wanted.to else "mailed to nobody: [alarms] names no people"
+    return Check(name="alarms", ok=True, said=f"{whom}; {len(wanted.seeds)} seed mailboxes; {lasting} alarms last")
 
 
 def _held(sender: Sender) -> Check:

@@ -54,8 +54,12 @@ class Sender(Station):
     contents: dict[int, Content] = field(default_factory=dict, repr=False, compare=False)
     #: By edition: what ``flow.delivery`` read last.
     call_times: CallTimes = field(default_factory=CallTimes)
+    alarm_provider: Provider | None = None
+    #: What mails alarms, where it is another one.
 
     def close(self) -> None:
         """Lets go of the provider's connections and the database."""
         self.provider.close()
+        if self.alarm_provider is not None:
+            self.alarm_provider.close()
         self.engine.dispose()

@@ -238,7 +238,7 @@ def clear_old(station: Station) -> int:
             after, gone = events.clear(connection, after, before, PAGE)
         cleared += gone
     if cleared:
-        log.info("events: %d older than %s removed", cleared, before.date())
+        log.info("events: %(events)d older than %(day)s removed", {"events": cleared, "day": before.date()})
     return cleared
 
 

@@ -50,7 +50,7 @@ class Presence:
             with transaction(self._sender.engine) as connection:
                 workers.leave(connection, self._sender.worker or "")
         except BriefingError as error:
-            log.warning("could not say that this worker ends: %s", error.message)
+            log.warning("could not say that this worker ends: %(why)s", {"why": error.message})
 
     def leads(self) -> bool:
         """Whether this worker is the one that launches, publishes, sweeps and closes. Not after a freeze: its lease has run out."""
@@ -70,7 +70,7 @@ class Presence:
             self._leads_until = 0.0
             return
         if epoch != self.epoch:
-            log.info("worker %s leads (epoch %d)", sender.worker, epoch)
+            log.info("worker %(worker)s leads (epoch %(epoch)d)", {"worker": sender.worker, "epoch": epoch})
         self.epoch, self._leads_until = epoch, begun + workers.LEASE.total_seconds()
 
     def _beat_on(self) -> None:
@@ -80,5 +80,5 @@ class Presence:
                 self._failing = False
             except BriefingError as error:
                 if not self._failing:
-                    log.error("this worker's heart does not beat: %s", error.message)
+                    log.error("this worker's heart does not beat: %(why)s", {"why": error.message})
                 self._failing = True

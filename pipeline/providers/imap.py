@@ -11,7 +11,8 @@ import ipaddress
 import re
 import ssl
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +24,9 @@ LARGEST = 1_000_000
 TIMEOUT_S = 30.0
 """For each answer of the server."""
 
+_AT_ONCE = 200
+_UID = re.compile(rb"\bUID (\d+)")
+_DATE = re.compile(rb'INTERNALDATE "([^"]+)"')
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HEADER = re.compile(r"[!-9;-~]+")
 _VALUE = re.compile(r"[ !#-\[\]-~]+")
@@ -31,10 +35,19 @@ T = TypeVar("T")
 
 
 class ImapMailbox:
-    """The INBOX of one account, open for reading. For one thread at a time."""
+    """A folder of one account, open for reading. For one thread at a time."""
 
     def __init__(
-        self, host: str, port: int, user: str, password: str, tls: bool, *, certificates: Path | None = None, timeout_s: float = TIMEOUT_S
+        self,
+        host: str,
+        port: int,
+        user: str,
+        password: str,
+        tls: bool,
+        *,
+        certificates: Path | None = None,
+        timeout_s: float = TIMEOUT_S,
+        folder: str = "INBOX",
     ) -> None:
         """Connects and logs in. ``tls`` is from the first byte and verified; without it ``host`` must be this machine (ValueError).
 
@@ -54,7 +67,8 @@ class ImapMailbox:
         )
         try:
             self._log_in(user, password)
-            self._asked("open the mailbox", lambda: self._imap.select("INBOX", readonly=True))
+            quoted = '"' + folder.replace("\\", "\\\\").replace('"', '\\"') + '"'
+            self._asked(f"open the folder {folder!r}", lambda: self._imap.select(quoted, readonly=True))
             #: While it stays the same, a UID means the same mail (RFC 3501 section 2.3.1.1).
             self.uidvalidity = self._number("UIDVALIDITY")
             #: No mail has this UID yet.
@@ -77,6 +91,37 @@ class ImapMailbox:
                 raise ValueError("a header is searched for plain ASCII without quotes")
             wanted += ["HEADER", header, f'"{value}"']
         return self._search(*wanted)
+
+    def arrived(self, header: str, value: str, since: datetime) -> list[int]:
+        """The UIDs of mails that the server got at or after a moment, and whose header is the value or has it in angle brackets.
+
+        The server is asked for the mails of those days only, and headers are compared here: SINCE knows no time of day (RFC 9051 section
+        6.4.4), and servers differ in how they search in folded headers. Raises ProviderFault.
+        """
+        # INTERNALDATE's day is that of the server's own zone: a day earlier is early enough anywhere.
+        uids = sorted(self.search("", "", since.astimezone(UTC).date() - timedelta(days=1)))
+        found = []
+        for start in range(0, len(uids), _AT_ONCE):
+            some = ",".join(map(str, uids[start : start + _AT_ONCE]))
+            for uid, head, got_at in self._heads(some, header):
+                given = "".join(str(message_from_bytes(head, policy=policy.compat32).get(header, "")).split())
+                if got_at >= since.replace(microsecond=0) and (given == value or f"<{value}>" in given):
+                    found.append(uid)
+        return found
+
+    def _heads(self, uids: str, header: str) -> Iterator[tuple[int, bytes, datetime]]:
+        """UID, one header and time of arrival of each mail; a server may put UID and time before the octets or behind them."""
+        what = f"(UID INTERNALDATE BODY.PEEK[HEADER.FIELDS ({header})])"
+        _, answers = self._asked("show headers", lambda: self._imap.uid("FETCH", uids, what))
+        for place, answer in enumerate(answers):
+            if not isinstance(answer, tuple):
+                continue
+            following = answers[place + 1] if place + 1 < len(answers) else b""
+            said = answer[0] + b" " + (following if isinstance(following, bytes) else b"")
+            uid, at = _UID.search(said), _DATE.search(said)
+            if uid is None or at is None:
+                raise ProviderFault(f"{self._host} shows a mail without UID or time")
+            yield int(uid[1]), answer[1], datetime.strptime(at[1].decode().strip(), "%d-%b-%Y %H:%M:%S %z").astimezone(UTC)
 
     def fetch_new(self, after_uid: int) -> Iterator[tuple[int, bytes]]:
         """UID and octets (at most ``LARGEST``) of every mail with a higher UID, in their order. Raises ProviderFault.

@@ -77,13 +77,34 @@ def _planned(
     }  # fmt: skip
 
 
+def spread(connection: Connection, campaign_id: int, start: datetime, over: timedelta) -> int:
+    """Spreads the batches of a campaign that were never called evenly over a time: the first at its start, each other one step later.
+
+    A step is the time by all batches of the campaign, so what is left of it keeps its pace. Gives how many were given a time.
+    """
+    total = connection.execute(select(func.count()).where(t.c.campaign_id == campaign_id)).scalar_one()
+    waiting = select(t.c.no).where(t.c.campaign_id == campaign_id, t.c.state == BatchState.PLANNED, t.c.attempts == 0).order_by(t.c.no)
+    rows = [{"one": no, "then": start + over * place / total} for place, no in enumerate(connection.execute(waiting).scalars())]
+    if rows:
+        one = (t.c.campaign_id == campaign_id) & (t.c.no == bindparam("one")) & (t.c.state == BatchState.PLANNED)
+        connection.execute(update(t).where(one).values(not_before=bindparam("then")), rows)
+    return len(rows)
+
+
+def last_planned(connection: Connection, campaign_id: int) -> datetime | None:
+    """When the last batch that still waits may leave; None when none waits."""
+    query = select(func.max(t.c.not_before)).where(t.c.campaign_id == campaign_id, t.c.state == BatchState.PLANNED)
+    found: datetime | None = connection.execute(query).scalar()
+    return found
+
+
 def ready(connection: Connection, now: datetime, limit: int) -> list[BatchKey]:
     """Batches that may be delivered now: planned, of a campaign that is being sent and whose archive page stands."""
     query = (
         select(t.c.campaign_id, t.c.no)
         .join(campaign, campaign.c.id == t.c.campaign_id)
         .where(t.c.state == BatchState.PLANNED, t.c.not_before <= now)
-        .where(campaign.c.state == CampaignState.SENDING, campaign.c.published_at.is_not(None))
+        .where(campaign.c.state == CampaignState.SENDING, campaign.c.published_at.is_not(None), _fresh(now))
         .order_by(t.c.not_before, t.c.campaign_id, t.c.no)
         .limit(limit)
     )
@@ -95,14 +116,23 @@ def at(key: BatchKey) -> ColumnElement[bool]:
 
 
 _AT_CAMPAIGN: BindParameter[int] = bindparam("key_campaign", type_=t.c.campaign_id.type)
+_NOW: BindParameter[datetime] = bindparam("now", type_=t.c.not_before.type)
 _AT = (t.c.campaign_id == _AT_CAMPAIGN) & (t.c.no == bindparam("key_no"))
 
 
-def being_sent(campaign_id: int | BindParameter[int]) -> ColumnElement[bool]:
-    """The campaign is being sent. FOR SHARE (PostgreSQL): a pause that commits first is seen, one that comes later waits."""
+def _fresh(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    """Somebody tended the campaign lately: what was left alone for hours waits for an editor, also in a worker that slept itself."""
+    return campaign.c.stale_at.is_(None) | (campaign.c.stale_at > now)
+
+
+def being_sent(campaign_id: int | BindParameter[int], now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    """The campaign is being sent, and was not left alone for too long.
+
+    FOR SHARE (PostgreSQL): a pause that commits first is seen, one that comes later waits.
+    """
     return (
         select(campaign.c.id)
-        .where(campaign.c.id == campaign_id, campaign.c.state == CampaignState.SENDING)
+        .where(campaign.c.id == campaign_id, campaign.c.state == CampaignState.SENDING, _fresh(now))
         .with_for_update(read=True)
         .exists()
     )
@@ -124,7 +154,7 @@ def _claiming() -> ReturningUpdate[Any]:
     """The statement of ``claim``. To put one together takes far longer than SQLite needs to perform it, and all batches need the same."""
     return (
         update(t)
-        .where(_AT, t.c.state.in_(batch_sources(BatchCause.CLAIM)), t.c.not_before <= bindparam("now"), being_sent(_AT_CAMPAIGN))
+        .where(_AT, t.c.state.in_(batch_sources(BatchCause.CLAIM)), t.c.not_before <= _NOW, being_sent(_AT_CAMPAIGN, _NOW))
         .values(state=BatchState.CLAIMED, fence=t.c.fence + 1, lease_until=bindparam("new_lease_until"), holder=bindparam("new_holder"))
         .returning(t.c.generation, t.c.fence, t.c.members, (t.c.suppressed + t.c.refused + t.c.moved).label("apart"))
     )
@@ -199,7 +229,7 @@ def _moving(cause: BatchCause, names: tuple[str, ...], more: tuple[str, ...]) ->
     assert len(target) == 1, cause
     guard = [_AT, t.c.fence == bindparam("key_fence"), t.c.generation == bindparam("key_generation"), t.c.state.in_(batch_sources(cause))]
     if cause is BatchCause.INTEND:
-        guard.append(being_sent(_AT_CAMPAIGN))
+        guard.append(being_sent(_AT_CAMPAIGN, bindparam("new_intended_at", type_=t.c.intended_at.type)))
     values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
     values |= {name: t.c[name] + bindparam(f"more_{name}", type_=t.c[name].type) for name in more}
     return update(t).where(*guard).values(state=target.pop(), **values)

@@ -29,6 +29,8 @@ class Campaign:
     due_at: datetime
     wall_time: str
     time_zone: str
+    tzdata: str
+    fold: int
     not_after: timedelta
     if_late: str
     audience: int | None
@@ -38,6 +40,8 @@ class Campaign:
     published_at: datetime | None
     earlier: tuple[str, ...] = ()
     #: Names under which its mail may have left in earlier lives of this database.
+    over: timedelta = timedelta()
+    stale_at: datetime | None = None
 
 
 READERS_A_LIFE = 100_000_000
@@ -53,7 +57,7 @@ class AlreadyScheduled(Exception):
 
 def add(
     connection: Connection, *, edition_id: int, issue_id: str, newsletter: str, due_at: datetime, wall_time: str, time_zone: str,
-    tzdata: str, not_after: timedelta, if_late: str, now: datetime,
+    tzdata: str, not_after: timedelta, if_late: str, now: datetime, fold: int = 0, over: timedelta = timedelta(),
 ) -> int:  # fmt: skip
     """A new scheduled campaign. Raises AlreadyScheduled (a unique index says so, not a look that could be outdated)."""
     try:
@@ -63,6 +67,7 @@ def add(
                 "edition_id": edition_id, "issue_id": issue_id, "newsletter": newsletter, "state": CampaignState.SCHEDULED,
                 "due_at": due_at, "wall_time": wall_time, "time_zone": time_zone, "tzdata": tzdata,
                 "not_after_s": int(not_after.total_seconds()), "if_late": if_late, "created_at": now,
+                "fold": fold, "over_s": int(over.total_seconds()),
             },
         ).one()  # fmt: skip
     except IntegrityError as error:
@@ -85,6 +90,26 @@ def launch(connection: Connection, id: int, now: datetime, *, from_held: bool = 
         .values(state=CampaignState.SENDING, reason="", started_at=now)
     )
     return moved.rowcount == 1
+
+
+def tend(connection: Connection, id: int, now: datetime, stale_at: datetime) -> bool:
+    """Says that a worker is there for a campaign that is being sent. One that is stale already stays so: only an editor goes on with it."""
+    fresh = t.c.stale_at.is_(None) | (t.c.stale_at > now)
+    return (
+        connection.execute(update(t).where(t.c.id == id, t.c.state == CampaignState.SENDING, fresh).values(stale_at=stale_at)).rowcount == 1
+    )
+
+
+def hold_stale(connection: Connection, id: int, now: datetime, reason: str) -> bool:
+    """Holds a campaign that was begun and left alone for too long, and only if it still is so."""
+    begun = t.c.state.in_((CampaignState.SENDING, CampaignState.PAUSED)) & (t.c.stale_at <= now)
+    return connection.execute(update(t).where(t.c.id == id, begun).values(state=CampaignState.HELD, reason=reason)).rowcount == 1
+
+
+def reschedule(connection: Connection, id: int, *, due_at: datetime, tzdata: str, reason: str) -> bool:
+    """Writes what the wall time of a campaign that has not started means by newer rules."""
+    moved = update(t).where(t.c.id == id, t.c.state == CampaignState.SCHEDULED)
+    return connection.execute(moved.values(due_at=due_at, tzdata=tzdata, reason=reason)).rowcount == 1
 
 
 def set_values(connection: Connection, id: int, **values: Any) -> None:
@@ -243,7 +268,8 @@ def begin_life(connection: Connection, *, name: str, taken_at: datetime, now: da
 def _campaign(row: Row[Any]) -> Campaign:
     return Campaign(
         id=row.id, edition_id=row.edition_id, issue_id=row.issue_id, newsletter=row.newsletter, state=CampaignState(row.state),
-        reason=row.reason, due_at=row.due_at, wall_time=row.wall_time, time_zone=row.time_zone,
+        reason=row.reason, due_at=row.due_at, wall_time=row.wall_time, time_zone=row.time_zone, tzdata=row.tzdata, fold=row.fold,
         not_after=timedelta(seconds=row.not_after_s), if_late=row.if_late, audience=row.audience, created_at=row.created_at,
         started_at=row.started_at, finished_at=row.finished_at, published_at=row.published_at, earlier=tuple(row.earlier.split()),
+        over=timedelta(seconds=row.over_s), stale_at=row.stale_at,
     )  # fmt: skip

@@ -93,7 +93,7 @@ def repeat(connection: Connection, doubt: Doubt, now: datetime, lease: timedelta
     fence = connection.execute(
         update(t)
         .where(at(doubt.key), t.c.generation == doubt.generation, t.c.state.in_(batch_sources(BatchCause.REPEAT)))
-        .where(t.c.body_digest == doubt.body_digest, being_sent(doubt.key.campaign_id))
+        .where(t.c.body_digest == doubt.body_digest, being_sent(doubt.key.campaign_id, now))
         .values(state=BatchState.SUBMITTING, fence=t.c.fence + 1, attempts=t.c.attempts + 1, lease_until=now + lease, holder=holder)
         .returning(t.c.fence)
     ).scalar()

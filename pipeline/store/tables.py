@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 from pipeline.core.campaign import BatchState, CampaignState
 from pipeline.core.event import EventType
+from pipeline.core.occurrence import OccurrenceState
 from pipeline.store.types import UTCDateTime
 
 metadata = MetaData(
@@ -45,7 +46,7 @@ metadata = MetaData(
 _Id = BigInteger().with_variant(Integer, "sqlite")
 
 
-def _one_of(column: str, values: type[CampaignState] | type[BatchState] | type[EventType]) -> str:
+def _one_of(column: str, values: type[CampaignState] | type[BatchState] | type[EventType] | type[OccurrenceState]) -> str:
     return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
 
 
@@ -190,6 +191,12 @@ campaign = Table(
     Column("later_since", UTCDateTime),
     Column("laters", Integer, nullable=False, server_default=text("0")),
     #: Since when the provider has said nothing but "later", and how often.
+    Column("fold", Integer, nullable=False, server_default=text("0")),
+    #: 1: the second of two instants is meant, of a wall time that exists twice.
+    Column("over_s", Integer, nullable=False, server_default=text("0")),
+    #: Over how many seconds its batches are spread; 0: as fast as they may leave.
+    Column("stale_at", UTCDateTime),
+    #: Moved ahead each minute by the worker that tends it: once this passes, nothing of it leaves before an editor resumes it.
     CheckConstraint(_one_of("state", CampaignState), name="state"),
 )
 # One issue goes out once: a second campaign for it needs the first one cancelled.
@@ -201,6 +208,27 @@ Index(
     postgresql_where=text("state <> 'cancelled'"),
 )
 Index("ix_campaign_due", campaign.c.due_at, sqlite_where=text("state = 'scheduled'"), postgresql_where=text("state = 'scheduled'"))
+
+#: A coming out of a newsletter by its cadence, one row a local day. Made ahead and never deleted, so none vanishes or runs twice.
+occurrence = Table(
+    "occurrence",
+    metadata,
+    Column("newsletter", String(80), nullable=False),
+    Column("day", Date, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("due_at", UTCDateTime, nullable=False),
+    Column("at", String(5), nullable=False),
+    #: Wall time as the cadence has it.
+    Column("time_zone", String(64), nullable=False),
+    Column("tzdata", String(16), nullable=False),
+    Column("fit", String(8), nullable=False),
+    #: ``core.schedule.Fit`` of the wall time in its zone.
+    Column("note", Text, nullable=False, server_default=text("''")),
+    #: That it was moved, and why, in words for an editor.
+    Column("campaign_id", _Id, ForeignKey("campaign.id"), unique=True),
+    PrimaryKeyConstraint("newsletter", "day"),
+    CheckConstraint(_one_of("state", OccurrenceState), name="state"),
+)
 
 #: One row a provider call. Changed only by guarded statements; ``fence`` grows with every claim, so a worker that was
 #: taken for dead cannot move what another one holds.
@@ -363,4 +391,41 @@ bookmark = Table(
     Column("place", LargeBinary, nullable=False),
     #: What the other side calls the next piece, closed by ``store.addresses``: Mailgun names its pages by an address.
     Column("moved_at", UTCDateTime, nullable=False),
+)
+
+# --- what the newsroom's people are told ---------------------------------------------------------------------------------
+
+#: Something that a person must know of. While it lasts there is one row for it (``key``), so it is mailed once.
+alarm = Table(
+    "alarm",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("key", String(300), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("raised_at", UTCDateTime, nullable=False),
+    Column("over_at", UTCDateTime),
+    #: When what it says no longer held.
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("next_try_at", UTCDateTime),
+    #: Null: no further mail is tried.
+    Column("told", Text, nullable=False, server_default=text("''")),
+    #: Keyed indexes of the people whose mail was taken, in hexadecimal, with blanks between.
+    Column("said", Text, nullable=False, server_default=text("''")),
+    #: What the provider last said.
+)
+_LASTS = "over_at IS NULL"
+Index("uq_alarm_open", alarm.c.key, unique=True, sqlite_where=text(_LASTS), postgresql_where=text(_LASTS))
+
+#: Whether a campaign's mail has reached a seed mailbox of the newsroom.
+arrival = Table(
+    "arrival",
+    metadata,
+    Column("campaign_id", _Id, ForeignKey("campaign.id"), nullable=False),
+    Column("seed", String(80), nullable=False),
+    Column("looked_at", UTCDateTime, nullable=False),
+    Column("seen_at", UTCDateTime),
+    Column("said", Text, nullable=False, server_default=text("''")),
+    #: Why the last look could not be made.
+    PrimaryKeyConstraint("campaign_id", "seed"),
 )

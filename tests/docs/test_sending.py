@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.campaign import BATCH, CAMPAIGN, BatchCause, BatchState, CampaignCause, CampaignState, Impossible, Tally
+from pipeline.core.occurrence import OCCURRENCE, OccurrenceCause, OccurrenceState
 from pipeline.dispatch.local import LocalDispatcher
-from pipeline.flow import doubts
+from pipeline.flow import alarms, campaigns, doubts, occurrences, seeds
 from pipeline.flow.delivery import CALL_LEASE, CLAIM_LEASE, FROZEN_S, LONG_INTENT_S, NOTICE_S
 from pipeline.flow.presence import BEAT_S
-from pipeline.settings import Lateness
+from pipeline.settings import Alarms, Lateness
 from pipeline.store.workers import DEAD_AFTER, LEASE
-from pipeline.worker import SWEEP_S, TICK_S
+from pipeline.worker import ALARMS_S, SWEEP_S, TICK_S
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sending.md").read_text("utf-8")
 FINAL = (BatchState.ACCEPTED, BatchState.PARTLY_ACCEPTED, BatchState.REFUSED, BatchState.CANCELLED)
@@ -44,6 +45,25 @@ def test_the_table_of_batches_is_the_code() -> None:
     opened = [(state,) for state in (BatchState.PLANNED, BatchState.CLAIMED, BatchState.SUBMITTING, BatchState.IN_DOUBT)]
     assert {state for (state,) in opened} | set(FINAL) == set(BatchState)
     assert _on_page("batch") == _table(BATCH, [*opened, FINAL], list(BatchCause))
+
+
+def test_the_table_of_slots_is_the_code() -> None:
+    assert _on_page("occurrence") == _table(OCCURRENCE, [(state,) for state in OccurrenceState], list(OccurrenceCause))
+
+
+def test_the_figures_of_calendar_and_alarms_are_those_of_the_code() -> None:
+    text = " ".join(PAGE.split())
+    assert (occurrences.AHEAD.days, occurrences.SHOWN_BEHIND.days, ALARMS_S) == (56, 28, 10)
+    assert (Lateness().stale_after.total_seconds(), campaigns.TEND.total_seconds(), campaigns.GAP.total_seconds()) == (21600, 60, 300)
+    assert (Alarms().after.total_seconds(), alarms.DOUBT_WAITS.total_seconds(), alarms.MISSED_LASTS.days) == (900, 900, 7)
+    assert (len(alarms.PAUSES), sum(pause.total_seconds() for pause in alarms.PAUSES if pause) // 60) == (5, 81)
+    assert (seeds.WATCHED.days, seeds.LOOK.total_seconds()) == (1, 60)
+    figures = (
+        "next eight weeks", "(six hours)", "once a minute", "five minutes in which", "fifteen minutes (`alarms.after`)", "after seven days",
+        "at most five tries are made, over eighty minutes", "or after a day", "within some ten seconds", "each minute in the first hour",
+    )  # fmt: skip
+    for figure in figures:
+        assert figure in text, figure
 
 
 def test_the_final_states_of_a_batch_are_final() -> None:
