@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from jinja2 import Environment
 from sqlalchemy import Engine
 
-from pipeline.clock import Clock, system_clock
+from pipeline.clock import Clock, since_boot, system_clock
 from pipeline.core.message import Content
 from pipeline.providers.base import Provider
 from pipeline.providers.call_times import CallTimes
@@ -33,7 +33,7 @@ class Station(Desk):
     engine: Engine
     vault: Vault = field(repr=False)
     leave_key: bytes = field(repr=False)
-    monotonic: Callable[[], float] = time.monotonic
+    monotonic: Callable[[], float] = since_boot
     sleep: Callable[[float], None] = time.sleep
 
     def close(self) -> None:

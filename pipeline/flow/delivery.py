@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import Connection
@@ -26,7 +27,7 @@ log = logging.getLogger("pipeline.delivery")
 
 CLAIM_LEASE = timedelta(seconds=60)
 CALL_LEASE = timedelta(seconds=150)
-"""Longer than the longest call a provider adapter makes (60 s) and the record after it."""
+"""Longer than the longest call a provider adapter makes (60 s) and the record after it. Both are for calls of 60 s (``claim_lease``)."""
 
 RECORD_PAUSES_S = (1, 2, 4, 8, 15, 30)
 """How long to wait between tries to record an answer; together less than what is left of CALL_LEASE."""
@@ -36,6 +37,17 @@ CONTENTS_KEPT = 8
 
 FROZEN_S = 0.2
 """Between the intent and the call at most: a machine that was suspended there must not send on an old intent."""
+
+
+def claim_lease(sender: Sender) -> timedelta:
+    """For how long a claimed batch is its worker's: shorter where the provider's calls are, but longer than it may wait for its turn."""
+    return max(CLAIM_LEASE * (sender.provider.capabilities.call_limit_s / 60), limits.PATIENCE * 2)
+
+
+def call_lease(sender: Sender) -> timedelta:
+    """After which a call without a result is in doubt. Too short would raise doubts for nothing, but mail nobody twice: a doubt is
+    settled only after the call's own time is over."""
+    return CALL_LEASE * (sender.provider.capabilities.call_limit_s / 60)
 
 
 def ready(sender: Sender, limit: int) -> list[BatchKey]:
@@ -61,6 +73,7 @@ def deliver(sender: Sender, key: BatchKey) -> None:
         release(sender, claim, detail=said.message)
         hold(sender, campaign, said)
         raise said from error
+    call = replace(call, leave_by=sender.monotonic() + sender.provider.capabilities.call_limit_s)
     intended = _intend(sender, claim, call)
     if intended is None:
         return
@@ -124,7 +137,7 @@ def _claim(sender: Sender, key: BatchKey) -> tuple[Claim, Campaign, Batch] | Non
     """First commit: the batch is ours, its members are those who may still be mailed."""
     now = sender.clock()
     with transaction(sender.engine) as connection:
-        claim = batches.claim(connection, key, now, CLAIM_LEASE)
+        claim = batches.claim(connection, key, now, claim_lease(sender))
         if claim is None:
             return None
         campaign = campaigns.get(connection, key.campaign_id)
@@ -191,7 +204,7 @@ def _intend(sender: Sender, claim: Claim, call: Call) -> float | None:
     None: the campaign is not to be sent now (the batch is given back), or another worker holds the batch.
     """
     with transaction(sender.engine) as connection:
-        if batches.intend(connection, claim, sender.provider.name, call.digest, sender.clock(), CALL_LEASE):
+        if batches.intend(connection, claim, sender.provider.name, call.digest, sender.clock(), call_lease(sender)):
             return sender.monotonic()
         batches.move(connection, claim, BatchCause.RELEASE, lease_until=None)
     return None
