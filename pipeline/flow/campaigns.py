@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from pipeline.core.campaign import CAMPAIGN, BatchCause, CampaignCause, CampaignState, Impossible, Tally
 from pipeline.core.schedule import Lateness, WallTime, judge_lateness
 from pipeline.errors import BriefingError, DatabaseFault, Refusal, UsageError
-from pipeline.flow import archive, drafts, editions, limits
+from pipeline.flow import archive, delivery, drafts, editions, limits
 from pipeline.flow.context import Sender, Station
 from pipeline.flow.doubts import set_apart, settle_proven
 from pipeline.store import batches, campaigns, doubts, events, readers
@@ -22,6 +22,9 @@ from pipeline.store.campaigns import AlreadyScheduled, Campaign
 from pipeline.store.engine import reading, transaction
 
 log = logging.getLogger("pipeline.campaigns")
+
+LAST_BEGIN_S = 1.5 * delivery.FROZEN_S
+"""After a pause: a call whose intent was committed just before may yet begin, so long as its worker did not stand still."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +171,11 @@ def publish_pending(station: Station) -> int:
 
 
 def pause(station: Station, id: int) -> Campaign:
-    """Stops new calls: after this commits no request starts. Those under way end by themselves. Raises Refusal."""
-    return _control(station, id, CampaignCause.PAUSE)
+    """Stops new calls: no intent is written once this commits, and when it returns, no request begins any more. Those under way end
+    by themselves. Raises Refusal."""
+    paused = _control(station, id, CampaignCause.PAUSE)
+    station.sleep(LAST_BEGIN_S)
+    return paused
 
 
 def cancel(station: Station, id: int) -> Campaign:
