@@ -1,4 +1,7 @@
-"""Safeguards that can be taken away, one by one: a suite that stays green without one proves nothing about it."""
+"""What is done to a process before it runs its command: a safeguard is taken away, or it dies at a point.
+
+A suite that stays green without a safeguard proves nothing about it.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from sqlalchemy import update
 
 from pipeline.core.campaign import BatchState
 from pipeline.flow import doubts
-from pipeline.store import batches
+from pipeline.store import batches, campaigns, editions
 from pipeline.store.tables import batch
+from tests.crash.dying import at_exit
 
 
 def blind_retry() -> None:
@@ -34,9 +38,21 @@ def believes_at_once() -> None:
     doubts.LOOKS_NEEDED = 1
 
 
+def dies_approving() -> None:
+    """Dies when the edition is written and not yet committed."""
+    at_exit(editions, "add", 1)
+
+
+def dies_scheduling() -> None:
+    """Dies when the campaign is written and not yet committed."""
+    at_exit(campaigns, "add", 1)
+
+
 CONTROLS: dict[str, Callable[[], None]] = {
     "blind retry": blind_retry,
     "no intent": no_intent,
     "absence believed at once": believes_at_once,
+    "dies approving": dies_approving,
+    "dies scheduling": dies_scheduling,
 }
-"""Name -> what takes the safeguard away, in the process that is to do without it."""
+"""Name -> what is done to the process."""
