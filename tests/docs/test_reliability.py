@@ -47,5 +47,5 @@ def test_the_pages_show_the_matrix() -> None:
 
 
 def test_the_figures_are_those_of_the_code() -> None:
-    assert LAST_BEGIN_S == pytest.approx(0.3)
+    assert pytest.approx(0.3) == LAST_BEGIN_S
     assert "0.3 seconds" in PAGE
