@@ -11,7 +11,7 @@ BIN     = $(VENV)/bin
 DEVBIN  = $(DEV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test check fuzz machine lint types imports format lock screenshots providers-table clean
+.PHONY: help demo install test check crash fuzz machine lint types imports format lock screenshots providers-table clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,9 @@ test: $(DEV)/.ready lint types imports  ## Run every check and test, as CI does
 	@$(DEVBIN)/python -m pytest -m alone $(ARGS)
 
 check: lint types imports  ## The checks that need no running
+
+crash: $(DEV)/.ready  ## The long proof: kills, freezes and faults at random on both stores (docs/reliability.md); ARGS='--seeds 3 --json'
+	@$(DEVBIN)/python -m tests.crash $(ARGS)
 
 fuzz: $(FUZZ)/.ready  ## Fuzz drafts, rendering and imports with atheris, FUZZ_SECONDS each
 	@for target in draft render html markdown docx page; do \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 import zoneinfo
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -32,3 +33,11 @@ def zone_rules() -> str:
         except (OSError, UnicodeDecodeError):
             return "system"
     return str(importlib.import_module("tzdata").IANA_VERSION)[:16]
+
+
+def since_boot() -> float:
+    """Seconds that are never set back and go on while the machine sleeps; Linux stops ``time.monotonic`` meanwhile (clock_gettime(2))."""
+    return time.clock_gettime(_BOOT) if _BOOT is not None else time.monotonic()
+
+
+_BOOT: int | None = getattr(time, "CLOCK_BOOTTIME", None)

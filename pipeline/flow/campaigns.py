@@ -14,7 +14,7 @@ from pipeline.core.campaign import CAMPAIGN, BatchCause, CampaignCause, Campaign
 from pipeline.core.occurrence import OccurrenceCause
 from pipeline.core.schedule import Fit, Lateness, WallTime, judge_lateness, readers_a_step, resolve_again
 from pipeline.errors import BriefingError, DatabaseFault, Refusal, UsageError
-from pipeline.flow import archive, drafts, editions, limits
+from pipeline.flow import archive, delivery, drafts, editions, limits
 from pipeline.flow.context import Sender, Station
 from pipeline.flow.doubts import set_apart, settle_proven
 from pipeline.store import alarms, batches, campaigns, doubts, events, occurrences, readers
@@ -31,6 +31,9 @@ GAP = timedelta(minutes=5)
 """A spread campaign that nobody tended for longer keeps its pace from now on, instead of catching up all at once."""
 
 log = logging.getLogger("pipeline.campaigns")
+
+LAST_BEGIN_S = 1.5 * delivery.FROZEN_S
+"""After a pause: a call whose intent was committed just before may yet begin, so long as its worker did not stand still."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,8 +260,11 @@ def publish_pending(sender: Sender) -> int:
 
 
 def pause(station: Station, id: int) -> Campaign:
-    """Stops new calls: after this commits no request starts. Those under way end by themselves. Raises Refusal."""
-    return _control(station, id, CampaignCause.PAUSE)
+    """Stops new calls: no intent is written once this commits, and when it returns, no request begins any more. Those under way end
+    by themselves. Raises Refusal."""
+    paused = _control(station, id, CampaignCause.PAUSE)
+    station.sleep(LAST_BEGIN_S)
+    return paused
 
 
 def cancel(station: Station, id: int) -> Campaign:

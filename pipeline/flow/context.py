@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from jinja2 import Environment
 from sqlalchemy import Engine
 
-from pipeline.clock import Clock, system_clock
+from pipeline.clock import Clock, since_boot, system_clock
 from pipeline.core.message import Content
 from pipeline.dispatch.base import Dispatcher
 from pipeline.providers.base import Provider
@@ -35,7 +35,7 @@ class Station(Desk):
     engine: Engine
     vault: Vault = field(repr=False)
     leave_key: bytes = field(repr=False)
-    monotonic: Callable[[], float] = time.monotonic
+    monotonic: Callable[[], float] = since_boot
     sleep: Callable[[float], None] = time.sleep
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import repeat
 
@@ -27,7 +28,7 @@ log = logging.getLogger("pipeline.delivery")
 
 CLAIM_LEASE = timedelta(seconds=60)
 CALL_LEASE = timedelta(seconds=150)
-"""Longer than the longest call a provider adapter makes (60 s) and the record after it."""
+"""Longer than the longest call a provider adapter makes (60 s) and the record after it. Both are for calls of 60 s (``claim_lease``)."""
 
 RECORD_PAUSES_S = (1, 2, 4, 8, 15, 30)
 """How long to wait between tries to record an answer; together less than what is left of CALL_LEASE."""
@@ -46,6 +47,17 @@ LONG_INTENT_S = 2.0
 
 FROZEN_S = 0.2
 """Between the intent and the call at most: a machine that was suspended there must not send on an old intent."""
+
+
+def claim_lease(sender: Sender) -> timedelta:
+    """For how long a claimed batch is its worker's: shorter where the provider's calls are, but longer than it may wait for its turn."""
+    return max(CLAIM_LEASE * (sender.provider.capabilities.call_limit_s / 60), limits.PATIENCE * 2)
+
+
+def call_lease(sender: Sender) -> timedelta:
+    """After which a call without a result is in doubt. Too short would raise doubts for nothing, but mail nobody twice: a doubt is
+    settled only after the call's own time is over."""
+    return CALL_LEASE * (sender.provider.capabilities.call_limit_s / 60)
 
 
 def ready(sender: Sender, limit: int) -> list[BatchKey]:
@@ -76,6 +88,7 @@ def deliver(sender: Sender, key: BatchKey) -> None:
             release(sender, claim, detail=said.message)
             hold(sender, campaign, said)
             raise said from error
+        call = replace(call, leave_by=sender.monotonic() + sender.provider.capabilities.call_limit_s)
         intended = _intend(sender, claim, call)
     if intended is None:
         return
@@ -150,7 +163,7 @@ def _claim(sender: Sender, key: BatchKey) -> tuple[Claim, Campaign, Batch, datet
     """First commit: the batch is ours, its members are those who may still be mailed. Gives when it may leave, besides."""
     now = sender.clock()
     with transaction(sender.engine) as connection:
-        claim = batches.claim(connection, key, now, CLAIM_LEASE, sender.worker)
+        claim = batches.claim(connection, key, now, claim_lease(sender), sender.worker)
         if claim is None:
             return None
         campaign = campaigns.get(connection, key.campaign_id)
@@ -229,7 +242,7 @@ def _intend(sender: Sender, claim: Claim, call: Call) -> float | None:
     """
     begun = sender.monotonic()
     with transaction(sender.engine) as connection:
-        intended = batches.intend(connection, claim, sender.provider.name, call.digest, sender.clock(), CALL_LEASE)
+        intended = batches.intend(connection, claim, sender.provider.name, call.digest, sender.clock(), call_lease(sender))
         if not intended:
             batches.move(connection, claim, BatchCause.RELEASE, lease_until=None)
     if not intended:

@@ -85,7 +85,7 @@ def _settle(sender: Sender, doubt: Doubt, mailed: _Mailed) -> str:
     if doubt.restored:
         return _look_back(sender, campaign, doubt, batch, mailed)
     window = provider.capabilities.idempotency_window_s
-    if window is not None and now - doubt.intended_at < timedelta(seconds=window) * 0.9 - delivery.CALL_LEASE:
+    if window is not None and now - doubt.intended_at < timedelta(seconds=window) * 0.9 - delivery.call_lease(sender):
         return _repeat(sender, campaign, doubt, batch)
     if provider.capabilities.lookup:
         return _look(sender, doubt, batch)
@@ -112,9 +112,16 @@ def _repeat(sender: Sender, campaign: Campaign, doubt: Doubt, batch: Batch) -> s
         return _hold(sender, doubt, "what would be repeated is no longer what was sent: settings or readers have changed")
     with transaction(sender.engine) as connection:
         soon = limits.admit(connection, sender, len(batch.recipients))
-        claim = None if soon.start > sender.clock() else rows.repeat(connection, doubt, sender.clock(), delivery.CALL_LEASE, sender.worker)
+        lease = delivery.call_lease(sender)
+        claim = None if soon.start > sender.clock() else rows.repeat(connection, doubt, sender.clock(), lease, sender.worker)
+        begun = sender.monotonic()
     if claim is None:
         return "waiting"  # the campaign stands still, or somebody else settled it
+    doubt = replace(doubt, fence=claim.fence)
+    if sender.monotonic() - begun > delivery.FROZEN_S:
+        delivery.record(sender, claim, Settlement(cause=BatchCause.DOUBT, detail="the machine stood still"))
+        return "waiting"
+    call = replace(call, leave_by=begun + sender.provider.capabilities.call_limit_s)
     try:
         settlement = delivery.submit(sender, claim, call)
     except BriefingError as error:
@@ -125,6 +132,10 @@ def _repeat(sender: Sender, campaign: Campaign, doubt: Doubt, batch: Batch) -> s
         delivery.back_off(sender, settlement)
         # "Not now" is an answer to the repeat; it says nothing of the call before.
         settlement = Settlement(cause=BatchCause.DOUBT, detail=settlement.detail)
+    if settlement.cause is BatchCause.REFUSE:
+        # Nor does a refusal: a repeat of what was taken gets the first answer, unless the provider looks at the call before the key.
+        delivery.record(sender, claim, Settlement(cause=BatchCause.DOUBT, detail=settlement.detail))
+        return _hold(sender, doubt, f"the repeat was refused, which says nothing of the call before ({settlement.detail})")
     delivery.record(sender, claim, settlement)
     if settlement.cause is not BatchCause.DOUBT:
         return "settled"
@@ -164,6 +175,8 @@ def _look(sender: Sender, doubt: Doubt, batch: Batch, find: Callable[[], Sequenc
             return _wait(sender, doubt, looks=0, detail=f"{absent} of {len(found)} not found at {doubt.provider} yet; looking again")
     except BriefingError as error:
         return _wait(sender, doubt, looks=0, detail=f"{doubt.provider} cannot be asked: {error.message}")
+    if absent and doubt.looks and doubt.not_before > sender.clock():
+        return "waiting"  # a person asked: a look so soon after the one before is not a second one
     if absent and doubt.looks + 1 < LOOKS_NEEDED:
         return _wait(
             sender, doubt, looks=doubt.looks + 1, detail=f"{absent} of {len(found)} not found at {doubt.provider}; looking once more"
@@ -177,8 +190,11 @@ def _write(sender: Sender, doubt: Doubt, batch: Batch, found: Sequence[str | Non
     now = sender.clock()
     if not any(found):
         with transaction(sender.engine) as connection:
-            rows.resolve(connection, doubt.key, BatchCause.RESEND, detail=f"{doubt.provider} never took it", now=now)
-        log.warning("batch %(batch)s: in doubt, not at the provider: it is sent again", {"batch": str(doubt.key)})
+            resent = rows.resolve(
+                connection, doubt.key, BatchCause.RESEND, detail=f"{doubt.provider} never took it", now=now, seen=doubt.claim
+            )
+        if resent:
+            log.warning("batch %(batch)s: in doubt, not at the provider: it is sent again", {"batch": str(doubt.key)})
         return
     outcomes = [TryLater(0.0, detail) if receipt is None else Accepted(receipt) for receipt in found]
     members = tuple(one.subscriber_id for one in batch.recipients)

@@ -50,6 +50,8 @@ class Call:
     batch: Batch
     body: bytes
     content_type: str = ""
+    leave_by: float | None = None
+    #: Second of ``clock.since_boot`` after which no byte may leave: the ledger counts it from the intent. None: from ``submit``.
 
     @property
     def digest(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from pipeline.clock import since_boot
 from pipeline.core.message import Outcome, TryLater, Unknown
 
 _ANSWER_LIMIT = 256 * 1024
@@ -92,12 +92,18 @@ class HttpCaller:
             trust_env=parts.hostname not in _LOOPBACK,  # a proxy is for the outside
         )
 
-    def post(self, path: str, *, content: bytes, content_type: str, headers: Mapping[str, str] | None = None) -> Answer:
+    def post(
+        self, path: str, *, content: bytes, content_type: str, headers: Mapping[str, str] | None = None, leave_by: float | None = None
+    ) -> Answer:
         """Posts the bytes and gives the answer whatever its status. Raises NotSent or InDoubt.
 
-        No byte leaves later than ``timeout_s`` after the call, also when the machine stood still meanwhile.
+        No byte leaves later than ``timeout_s`` after the call, nor after ``leave_by`` (``clock.since_boot``), also when the machine
+        stood still meanwhile.
         """
-        until = time.monotonic() + self._timeout_s
+        now = since_boot()
+        until = now + self._timeout_s if leave_by is None else min(now + self._timeout_s, leave_by)
+        if now > until:
+            raise NotSent(f"the call to {self.host} came too late: the machine stood still")
         fields = {"content-type": content_type, "content-length": str(len(content)), **(headers or {})}
         return self._within(lambda: self._ask("POST", path, _pieces(content, until), fields))
 
@@ -150,7 +156,7 @@ class _TooLate(Exception):
 def _pieces(content: bytes, until: float) -> Iterator[bytes]:
     """The body in pieces, none of which leaves after its time: a machine that wakes from a freeze must not finish an old call."""
     for start in range(0, len(content) or 1, _PIECE):
-        if time.monotonic() > until:
+        if since_boot() > until:
             raise _TooLate
         yield content[start : start + _PIECE]
 

@@ -91,7 +91,7 @@ class Mailgun(Provider):
         path, headers = f"/v3/{quote(self._domain)}/messages", self._extra_headers(batch)
         return outcomes_of(
             len(batch.recipients),
-            lambda: self._caller.post(path, content=call.body, content_type=call.content_type, headers=headers),
+            lambda: self._caller.post(path, content=call.body, content_type=call.content_type, headers=headers, leave_by=call.leave_by),
             lambda answer: self._outcomes(batch, answer),
         )
 

@@ -81,7 +81,9 @@ class Resend(Provider):
         headers = {"idempotency-key": batch.key, "x-batch-validation": "permissive"}
         return outcomes_of(
             len(batch.recipients),
-            lambda: self._caller.post("/emails/batch", content=call.body, content_type=call.content_type, headers=headers),
+            lambda: self._caller.post(
+                "/emails/batch", content=call.body, content_type=call.content_type, headers=headers, leave_by=call.leave_by
+            ),
             lambda answer: self._outcomes(batch, answer),
         )
 

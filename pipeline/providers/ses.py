@@ -142,7 +142,7 @@ class Ses(Provider):
         )
         return outcomes_of(
             len(batch.recipients),
-            lambda: self._caller.post(PATH, content=call.body, content_type=call.content_type, headers=headers),
+            lambda: self._caller.post(PATH, content=call.body, content_type=call.content_type, headers=headers, leave_by=call.leave_by),
             lambda answer: self._outcomes(batch, answer),
         )
 

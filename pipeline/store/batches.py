@@ -237,7 +237,8 @@ def _moving(cause: BatchCause, names: tuple[str, ...], more: tuple[str, ...]) ->
 
 def intend(connection: Connection, claim: Claim, provider: str, digest: str, now: datetime, lease: timedelta) -> bool:
     """Records that a call with this body is about to leave: the last commit before the first byte."""
-    called = {"provider": provider, "body_digest": digest, "intended_at": now}
+    # Looks at the provider were about the call before.
+    called = {"provider": provider, "body_digest": digest, "intended_at": now, "looks": 0}
     return move(connection, claim, BatchCause.INTEND, lease_until=now + lease, more={"attempts": 1}, **called)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, case, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, literal, select, update
 
 from pipeline.core.campaign import BatchCause, BatchState, batch_sources
 from pipeline.store.batches import BatchKey, Claim, at, being_sent, in_it
@@ -28,6 +28,8 @@ class Doubt:
     intended_at: datetime
     body_digest: str
     looks: int
+    not_before: datetime
+    #: When the next look is due.
     restored: bool = False
     #: Called, if at all, in an earlier life of this database, under a name that ``earlier`` of its campaign begins.
 
@@ -54,6 +56,7 @@ def doubts(connection: Connection, now: datetime, *, campaign_id: int | None = N
                 intended_at=row.intended_at,
                 body_digest=row.body_digest or "",
                 looks=row.looks,
+                not_before=row.not_before,
                 restored=row.restored,
             )
         )
@@ -102,8 +105,8 @@ def repeat(connection: Connection, doubt: Doubt, now: datetime, lease: timedelta
 
 def look_again(connection: Connection, doubt: Doubt, *, when: datetime, looks: int, detail: str) -> bool:
     """Writes what a look at the provider found when it settled nothing, and when to look next."""
-    guard = (t.c.state == BatchState.IN_DOUBT) & (t.c.generation == doubt.generation)
-    return connection.execute(update(t).where(at(doubt.key), guard).values(not_before=when, looks=looks, detail=detail)).rowcount == 1
+    guarded = update(t).where(at(doubt.key), _still(doubt.claim))
+    return connection.execute(guarded.values(not_before=when, looks=looks, detail=detail)).rowcount == 1
 
 
 def accepted_after(connection: Connection, provider: str, moment: datetime) -> tuple[BatchKey, int, tuple[int, ...]] | None:
@@ -121,8 +124,16 @@ def accepted_after(connection: Connection, provider: str, moment: datetime) -> t
     return key, row.generation, in_it(connection, key, row.members)
 
 
-def resolve(connection: Connection, key: BatchKey, cause: BatchCause, *, detail: str, now: datetime) -> bool:
-    """A person's word about a batch in doubt: it was accepted, is to be sent again (a new generation), or is dropped."""
+def _still(seen: Claim) -> ColumnElement[bool]:
+    """In doubt about the very call that was looked at: another worker may have settled it, called again, and be in doubt again."""
+    return (t.c.state == BatchState.IN_DOUBT) & (t.c.generation == seen.generation) & (t.c.fence == seen.fence)
+
+
+def resolve(connection: Connection, key: BatchKey, cause: BatchCause, *, detail: str, now: datetime, seen: Claim | None = None) -> bool:
+    """The word about a batch in doubt: it was accepted, is to be sent again (a new generation), or is dropped.
+
+    ``seen``: the call of which a machine says so. A person's word is about the batch as it is now.
+    """
     values: dict[str, Any] = {"detail": detail, "lease_until": None}
     if cause is BatchCause.ACCEPT:
         values |= {"state": BatchState.ACCEPTED, "accepted_at": now}
@@ -130,4 +141,6 @@ def resolve(connection: Connection, key: BatchKey, cause: BatchCause, *, detail:
         values |= {"state": BatchState.PLANNED, "generation": t.c.generation + 1, "not_before": now, "looks": 0, "restored": False}
     else:
         values |= {"state": BatchState.CANCELLED}
-    return connection.execute(update(t).where(at(key), t.c.state == BatchState.IN_DOUBT).values(**values)).rowcount == 1
+    guard = _still(seen) if seen is not None else t.c.state == BatchState.IN_DOUBT
+    # X is None else _still(seen)
+    return connection.execute(update(t).where(at(key), guard).values(**values)).rowcount == 1

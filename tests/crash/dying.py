@@ -38,7 +38,7 @@ def _at_entry(module: Any, name: str, nth: int) -> None:
     setattr(module, name, dying)
 
 
-def _at_exit(module: Any, name: str, nth: int) -> None:
+def at_exit(module: Any, name: str, nth: int) -> None:
     """The process dies when it has left a function for the nth time."""
     inner, calls = getattr(module, name), [0]
 
@@ -67,7 +67,7 @@ def _in_the_body(nth: int) -> None:
 
 
 POINTS: dict[str, Callable[[int], None]] = {
-    "planning": lambda nth: _at_exit(batches, "plan", 1),
+    "planning": lambda nth: at_exit(batches, "plan", 1),
     "publishing": lambda nth: _at_entry(archive, "write_issue", 1),
     "claimed": lambda nth: _at_entry(delivery, "batch_of", nth),
     "before the intent": lambda nth: _at_entry(delivery, "_intend", nth),
@@ -75,7 +75,7 @@ POINTS: dict[str, Callable[[int], None]] = {
     "in the body": _in_the_body,
     "before the answer": lambda nth: _at_entry(http_call, "_read", nth),
     "answered": lambda nth: _at_entry(delivery, "record", nth),
-    "recorded": lambda nth: _at_exit(delivery, "record", nth),
+    "recorded": lambda nth: at_exit(delivery, "record", nth),
     "reconciling": lambda nth: _at_entry(doubts, "_settle", 1),
     "closing": lambda nth: _at_entry(campaigns, "close_finished", nth),
 }

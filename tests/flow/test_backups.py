@@ -248,6 +248,7 @@ class TestNobodyGetsItTwice:
         office.clock.pass_by(minutes=2)
         for _ in range(2):
             doubts.reconcile(office.sender, id)
+            office.clock.pass_by(seconds=6)
         delivery.deliver(office.sender, delivery.ready(office.sender, 1)[0])  # in the second
         office, second = put_back(office, again)
         closing(office)

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import pytest
 
-from pipeline.core.campaign import CampaignState
-from pipeline.core.message import Accepted, Batch, Outcome, TryLater, Unknown
+from pipeline.core.campaign import BatchCause, CampaignState
+from pipeline.core.message import Accepted, Batch, Outcome, Refused, RejectReason, TryLater, Unknown
+from pipeline.core.settlement import Settlement
 from pipeline.errors import CredentialsRefused, ProviderFault
 from pipeline.flow import campaigns, doubts, readers
 from pipeline.flow.doubts import Reconciled
 from pipeline.providers.base import Call, Capabilities, Provider
+from pipeline.store import batches
+from pipeline.store import doubts as rows
 from tests.flow.conftest import NEWSLETTER, Office
 
 Open = Callable[..., Office]
@@ -48,6 +52,8 @@ class House(Provider):
         batch, fate = call.batch, self.script.pop(0) if self.script else "ok"
         if fate == "throttle":
             return [TryLater(30, "later")] * len(batch.recipients)
+        if fate == "refuse":
+            return [Refused(RejectReason.OTHER, "no")] * len(batch.recipients)
         if fate == "401":
             raise CredentialsRefused("the key is refused", hint="Mend it.")
         known = self.capabilities.idempotency_window_s is not None and batch.key in self.taken
@@ -315,3 +321,94 @@ def test_a_search_that_lags_within_its_word_sends_nobody_a_second_mail(open_offi
     assert doubts.reconcile(office.sender) == Reconciled(settled=1)
     assert office.status(id).tally.sent == 1500
     assert office.inbox.store.stats().duplicates == 0
+
+
+class TestSeveralAtOnce:
+    """Two workers look at the same batch. What the slower one has seen may be about a call that is long settled."""
+
+    def test_a_worker_that_slept_over_its_second_look_does_not_send_again(self, open_office: Open) -> None:
+        house = House(SEARCHED, ["lost", "silent"])
+        office, id = run(open_office, house, 10)
+        office.clock.pass_by(hours=1)
+        doubts.reconcile(office.sender)  # the first look
+        office.clock.pass_by(seconds=6)
+        original, slept = house.lookup, list[bool]()
+
+        def sleeping(batch: Batch) -> Sequence[str | None]:
+            seen = original(batch)
+            if not slept:
+                slept.append(True)
+                # Meanwhile another worker believes the same, sends again, and gets no answer to a call that was taken.
+                doubts.reconcile(office.sender)
+                office.deliver_ready()
+                assert office.status(id).tally.in_doubt == 10
+            return seen
+
+        house.lookup = sleeping  # type: ignore[method-assign]
+        doubts.reconcile(office.sender)
+        for _ in range(4):
+            office.clock.pass_by(hours=1)
+            office.deliver_ready()
+            doubts.reconcile(office.sender)
+        assert office.status(id).tally.sent == 10
+        assert set(house.got.values()) == {1}
+
+    def test_what_was_seen_of_an_earlier_call_of_the_same_generation_settles_nothing(self, open_office: Open) -> None:
+        house = House(SEARCHED, ["lost"])
+        office, id = run(open_office, house, 10)
+        with office.sender.engine.begin() as connection:
+            seen = rows.doubts(connection, office.clock())[0]
+            later = replace(seen, fence=seen.fence + 1)
+            assert not rows.look_again(connection, later, when=office.clock(), looks=1, detail="")
+            assert not rows.resolve(connection, seen.key, BatchCause.RESEND, detail="", now=office.clock(), seen=later.claim)
+            assert rows.resolve(connection, seen.key, BatchCause.RESEND, detail="", now=office.clock(), seen=seen.claim)
+        assert office.status(id).tally.waiting == 10
+
+
+def test_two_looks_at_once_are_one(open_office: Open) -> None:
+    house = House(SEARCHED, ["lost"])
+    office, id = run(open_office, house, 10)
+    office.clock.pass_by(hours=1)
+    for _ in range(3):
+        assert doubts.reconcile(office.sender, id) == Reconciled(waiting=1)
+    office.clock.pass_by(seconds=6)
+    assert doubts.reconcile(office.sender, id) == Reconciled(settled=1)
+
+
+def test_a_call_after_a_doubt_is_looked_for_from_the_beginning(open_office: Open) -> None:
+    house = House(SEARCHED, ["lost"])
+    office, id = run(open_office, house, 10)
+    office.clock.pass_by(hours=1)
+    doubts.reconcile(office.sender)
+    with office.sender.engine.begin() as connection:
+        seen = rows.doubts(connection, office.clock() + timedelta(minutes=1))[0]
+        assert seen.looks == 1
+        # A frozen worker wakes and says that the provider took nothing.
+        batches.record(connection, seen.claim, Settlement(cause=BatchCause.POSTPONE), office.clock())
+    house.script = ["lost"]
+    office.deliver_ready()
+    with office.sender.engine.begin() as connection:
+        assert rows.doubts(connection, office.clock() + timedelta(minutes=1))[0].looks == 0
+    assert office.status(id).tally.in_doubt == 10
+
+
+def test_a_refusal_of_a_repeat_says_nothing_of_the_call_before(open_office: Open) -> None:
+    house = House(KEYED, ["silent", "refuse"])
+    office, id = run(open_office, house, 10)
+    assert doubts.reconcile(office.sender) == Reconciled(held=1)
+    assert office.status(id).tally.in_doubt == 10, "it was taken: nobody of it may be mailed again"
+    assert office.status(id).troubled[0].detail.startswith("the repeat was refused")
+    office.clock.pass_by(minutes=16)
+    doubts.reconcile(office.sender)
+    assert office.status(id).tally.sent == 10
+    assert set(house.got.values()) == {1}
+
+
+def test_a_machine_that_slept_before_a_repeat_repeats_nothing(open_office: Open) -> None:
+    house = House(KEYED, ["silent"])
+    office, id = run(open_office, house, 10)
+    ticks = iter(range(0, 10_000, 100))
+    office = replace(office, sender=replace(office.sender, monotonic=lambda: float(next(ticks))))
+    assert doubts.reconcile(office.sender) == Reconciled(waiting=1)
+    assert house.calls == 1
+    assert office.status(id).tally.in_doubt == 10

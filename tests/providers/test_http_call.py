@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from pipeline.providers.http_call import HttpCaller, InDoubt
+from pipeline.clock import since_boot
+from pipeline.providers.http_call import HttpCaller, InDoubt, NotSent
 
 
 class _Slow(BaseHTTPRequestHandler):
@@ -62,3 +63,10 @@ def test_a_call_that_hangs_is_given_up_and_does_not_hold_the_next(caller: HttpCa
         if one.name == "provider-call" and one.ident not in before:
             one.join(0.3)
     assert len(_hands() - before) <= 1
+
+
+def test_a_call_whose_time_was_over_before_it_began_certainly_did_not_leave() -> None:
+    caller = HttpCaller(base_url="http://127.0.0.1:9", timeout_s=5)
+    with pytest.raises(NotSent, match="stood still"):
+        caller.post("/", content=b"x", content_type="text/plain", leave_by=since_boot() - 1)
+    caller.close()

@@ -69,8 +69,22 @@ def routes(store: SandboxStore, dice: Dice, now: Clock, api_key: str, doubt_clas
     ]
 
 
+class _Fate:
+    """The dice of one request; what they decide is noted."""
+
+    def __init__(self, store: SandboxStore, dice: Dice, request: int) -> None:
+        self._store, self._dice, self._request = store, dice, request
+
+    def strikes(self, name: str) -> bool:
+        struck = self._dice.strikes(name)
+        if struck:
+            self._store.struck(self._request, name)
+        return struck
+
+
 def _messages(store: SandboxStore, dice: Dice, now: Clock, *, keyed: bool) -> Endpoint:
     async def messages(request: Request) -> Response:
+        fate = _Fate(store, dice, await run_in_threadpool(store.begin, now()))
         key, digest = request.headers.get("idempotency-key", ""), ""
         if keyed and key:
             whole = request.url.path.encode() + b"\0" + await request.body()
@@ -78,9 +92,9 @@ def _messages(store: SandboxStore, dice: Dice, now: Clock, *, keyed: bool) -> En
         fields, files = await _form(request)
         if dice.latency_s:
             await asyncio.sleep(dice.latency_s)
-        if dice.strikes("drop-before"):
+        if fate.strikes("drop-before"):
             return await _hang_up(request)
-        if refusal := _refused_by_fault(dice):
+        if refusal := _refused_by_fault(fate):
             return refusal
         domain = request.path_params["domain"]
         try:
@@ -98,25 +112,25 @@ def _messages(store: SandboxStore, dice: Dice, now: Clock, *, keyed: bool) -> En
                 message_id = await run_in_threadpool(store.accept_once, call, now(), key=key, digest=digest, window=window)
             except KeyReused:
                 return JSONResponse({"message": "this Idempotency-Key was used for another call"}, 409)
-        return await _answer_to_taken(request, dice, {"id": f"<{message_id}>", "message": "Queued. Thank you."})
+        return await _answer_to_taken(request, fate, {"id": f"<{message_id}>", "message": "Queued. Thank you."})
 
     return messages
 
 
-async def _answer_to_taken(request: Request, dice: Dice, document: dict[str, str]) -> Response:
+async def _answer_to_taken(request: Request, fate: _Fate, document: dict[str, str]) -> Response:
     """What the caller gets to see of a call that is stored."""
     text = json.dumps(document)
-    if dice.strikes("drop-after"):
+    if fate.strikes("drop-after"):
         return await _hang_up(request)
-    if dice.strikes("5xx-after"):
+    if fate.strikes("5xx-after"):
         return JSONResponse({"message": "Service Unavailable"}, 503)
-    if dice.strikes("accept-then-timeout"):
+    if fate.strikes("accept-then-timeout"):
         return await _silence(request)
-    if dice.strikes("half"):
+    if fate.strikes("half"):
         return _announced(_half(request, text), text)
-    if dice.strikes("drip"):
+    if fate.strikes("drip"):
         return _announced(_drip(text), text)
-    if dice.strikes("json"):
+    if fate.strikes("json"):
         return Response(text[: len(text) // 2], media_type="application/json")
     return JSONResponse(document)
 
@@ -146,14 +160,14 @@ async def _silence(request: Request) -> Response:
     return Response(status_code=204)
 
 
-def _refused_by_fault(dice: Dice) -> Response | None:
-    if dice.strikes("401"):
+def _refused_by_fault(fate: _Fate) -> Response | None:
+    if fate.strikes("401"):
         return PlainTextResponse("Forbidden", 401)
-    if dice.strikes("429"):
+    if fate.strikes("429"):
         return JSONResponse({"message": "Domain is not allowed to send: recipient limit exceeded, try again after 1 seconds"}, 429)
-    if dice.strikes("5xx"):
+    if fate.strikes("5xx"):
         return JSONResponse({"message": "Internal Server Error"}, 500)
-    if dice.strikes("refuse"):
+    if fate.strikes("refuse"):
         return JSONResponse({"message": INVALID_TO}, 400)
     return None
 

@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS keys (key TEXT PRIMARY KEY, digest TEXT NOT NULL, mes
 CREATE TABLE IF NOT EXISTS files (
     call_id INTEGER NOT NULL REFERENCES calls (id), content_id TEXT NOT NULL, media_type TEXT NOT NULL, digest TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS files_call ON files (call_id);
+CREATE TABLE IF NOT EXISTS requests (id INTEGER PRIMARY KEY, begun_at REAL NOT NULL, faults TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS blobs (digest TEXT PRIMARY KEY, data BLOB NOT NULL);
 """
 _VARIABLE = re.compile(r"%recipient\.([^%\s]+)%")
@@ -120,6 +121,22 @@ class SandboxStore:
         self._writer, self._reader = _connect(path), _connect(path)
         self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
         self._writer.executescript(_TABLES).close()
+
+    def begin(self, begun_at: datetime) -> int:
+        """Notes that a request to send came in, whatever becomes of it; gives its number."""
+        with self._write_lock, self._writer:
+            return int(self._writer.execute("INSERT INTO requests (begun_at) VALUES (?)", (begun_at.timestamp(),)).lastrowid or 0)
+
+    def struck(self, request: int, fault: str) -> None:
+        """Notes that a fault was played on a request."""
+        with self._write_lock, self._writer:
+            self._writer.execute("UPDATE requests SET faults = trim(faults || ' ' || ?) WHERE id = ?", (fault, request))
+
+    def requests(self) -> Sequence[tuple[datetime, tuple[str, ...]]]:
+        """When each request to send came in, and the faults that were played on it, in the order they came."""
+        with self._read_lock:
+            rows = self._reader.execute("SELECT begun_at, faults FROM requests ORDER BY id").fetchall()
+        return [(datetime.fromtimestamp(row["begun_at"], UTC), tuple(row["faults"].split())) for row in rows]
 
     def accept(self, call: Call, received_at: datetime) -> None:
         """Stores a call with all its mails in one transaction: durable when this returns, as far as a crashed process goes."""
@@ -239,6 +256,7 @@ class SandboxStore:
             self._writer.execute("DELETE FROM blobs")
             self._writer.execute("DELETE FROM calls")
             self._writer.execute("DELETE FROM keys")
+            self._writer.execute("DELETE FROM requests")
 
     def close(self) -> None:
         """Closes the file."""
