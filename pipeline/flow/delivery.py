@@ -290,8 +290,13 @@ def hold(sender: Sender, campaign: Campaign, error: BriefingError) -> None:
 
 
 def sweep(sender: Sender) -> None:
-    """Finds what a dead worker left: a claim goes back, a call that may have left is in doubt."""
+    """Finds what a dead worker left: a claim goes back, a call that may have left is in doubt.
+
+    What was put off after its campaign was cancelled is cancelled, too.
+    """
     with transaction(sender.engine) as connection:
         released, doubted = batches.sweep(connection, sender.clock())
+        for id in campaigns.cancelled_with_plans(connection):
+            batches.cancel_open(connection, id)
     if released or doubted:
         log.warning("a worker died: %(released)d batches given back, %(doubted)d in doubt", {"released": released, "doubted": doubted})

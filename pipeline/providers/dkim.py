@@ -1,4 +1,4 @@
-"""DKIM signatures (RFC 6376, 8301, 8463) for messages that we hand over whole. Needs the extra ``dkim`` (cryptography)."""
+"""DKIM signatures (RFC 6376, 8301, 8463) for messages that we hand over whole."""
 
 from __future__ import annotations
 
@@ -82,15 +82,13 @@ def _lines_of(names: Sequence[str]) -> list[str]:
 
 def _private_key(pem: str) -> tuple[str, Callable[[bytes], bytes], str]:
     """The algorithm's name in a signature, what signs, and the public key as a record in the DNS shows it."""
-    try:
-        from cryptography.exceptions import UnsupportedAlgorithm
-        from cryptography.hazmat.primitives import hashes
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-    except ImportError:
-        raise ValueError('dkim_key needs the extra "dkim": pip install "briefing[dkim]"') from None
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

@@ -62,19 +62,12 @@ class Topic:
     """The one SNS topic that is listened to. Safe from several threads."""
 
     def __init__(self, arn: str, fetch: Fetch) -> None:
-        """ConfigurationError when that is no topic, or without the package ``cryptography``."""
+        """ConfigurationError when that is no topic."""
         found = _ARN.fullmatch(arn)
         if found is None:
             raise ConfigurationError(
                 "provider.ses.topic_arn is not of the form arn:aws:sns:region:account:name", hint="Copy it from the topic's page at SNS."
             )
-        try:
-            import cryptography.x509  # noqa: F401
-        except ImportError:
-            raise ConfigurationError(
-                "provider.ses.topic_arn needs the package cryptography, which is not installed",
-                hint="Install briefing with its extra ses: pip install 'briefing[ses]'.",
-            ) from None
         self.arn = arn
         # One partition, one region: a certificate or a confirmation from anywhere else is not this topic's.
         self.host = f"sns.{found[1]}.amazonaws.com{'.cn' if arn.startswith('arn:aws-cn:') else ''}"

@@ -134,6 +134,12 @@ def later(connection: Connection, id: int, now: datetime) -> tuple[datetime, int
     return row.later_since, row.laters
 
 
+def cancelled_with_plans(connection: Connection) -> list[int]:
+    """Cancelled campaigns that have planned batches all the same: a call was under way, and the provider said "later" of it."""
+    planned = select(batch.c.no).where(batch.c.campaign_id == t.c.id, batch.c.state == BatchState.PLANNED).exists()
+    return list(connection.execute(select(t.c.id).where(t.c.state == CampaignState.CANCELLED, planned)).scalars())
+
+
 def point_to(connection: Connection, id: int, edition_id: int) -> bool:
     """Gives a campaign that has not started a newer edition of its issue."""
     waiting = t.c.state.in_((CampaignState.SCHEDULED, CampaignState.HELD)) & t.c.audience.is_(None)

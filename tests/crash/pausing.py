@@ -22,7 +22,7 @@ from pipeline.store.engine import reading
 from pipeline.store.tables import batch
 from tests.crash.processes import Brood
 from tests.crash.rooms import CAMPAIGN, Rooms, Verdict, judge
-from tests.crash.storm import ENGINES, Plan, Storm
+from tests.crash.storm import Plan, Storm
 
 LOOK_S = 0.8
 """How long the provider is watched after each pause: four times what may lie between intent and call."""
@@ -74,7 +74,7 @@ class Pauses:
 def pauses(store: str, rooms: Rooms, brood: Brood, *, tries: int, workers: int, engine: str = "local", seed: int = 1) -> Pauses:
     """Pauses a campaign so many times, and resumes it; in the end it must have reached everybody once."""
     plan = Plan(store=store, kind=DoubtClass.SEARCH, seed=seed, workers=workers, engine=engine, faults="lag=0s", what="pause")
-    room = rooms.make(plan.name, store, plan.kind, more=ENGINES[engine])
+    room = rooms.make(plan.name, store, plan.kind, engine=engine)
     storm = Storm(plan, room, brood)
     chance = random.Random(seed)
     record: SandboxStore | None = None

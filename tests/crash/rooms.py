@@ -8,7 +8,7 @@ import shutil
 import socket
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -66,18 +66,19 @@ class Rooms:
         self._directory, self._readers, self._size, self._postgres = directory, readers, size, postgres
         self._laid: dict[str, tuple[Path, str]] = {}
 
-    def make(self, name: str, store: str, kind: DoubtClass, *, more: Mapping[str, str] | None = None, database: Path | None = None) -> Room:
-        """A newsroom with a due campaign; ``more`` goes into its environment, ``database`` puts its SQLite file elsewhere."""
+    def make(self, name: str, store: str, kind: DoubtClass, *, engine: str = "local", database: Path | None = None) -> Room:
+        """A newsroom with a due campaign; ``database`` puts its SQLite file elsewhere."""
         if store not in self._laid:
             self._laid[store] = self._lay(store)
         template, origin = self._laid[store]
         root = self._directory / name
         shutil.copytree(template, root)
+        with (root / "config" / "newsroom.toml").open("a") as file:
+            file.write(f'engine = "{engine}"\n')
         environment = {
             "BRIEFING_SANDBOX_BASE_URL": f"http://127.0.0.1:{_free_port()}",
             "BRIEFING_SANDBOX_CLASS": str(kind),
             "BRIEFING_SANDBOX_TIMEOUT": str(CALL_S),
-            **(more or {}),
         }
         drop: Callable[[], None] = lambda: None  # noqa: E731
         if store == "postgresql":

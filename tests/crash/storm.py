@@ -10,7 +10,7 @@ import contextlib
 import random
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,8 @@ from tests.crash.rooms import CAMPAIGN, Room, Rooms, Verdict, at_rest, judge, ke
 FAULTS = "429=0.012,5xx=0.025,5xx-after=0.02,drop-before=0.02,drop-after=0.025,accept-then-timeout=0.015,half=0.015,drip=0.01,json=0.01"
 """15 of 100 calls; ``lag`` and ``refuse`` come on top where the class can tell."""
 
-ENGINES: dict[str, Mapping[str, str]] = {"local": {}}
-"""What dispatches batches: the name of an engine -> what chooses it in the environment of a worker."""
+ENGINES = {"sqlite": ("local",), "postgresql": ("procrastinate", "local")}
+"""What may hand batches to workers on each store (``sending.engine``)."""
 
 LATENCY_MS = 100
 QUIET_S = 150.0
@@ -253,7 +253,7 @@ Weather = Callable[[Storm], None]
 
 def run(plan: Plan, rooms: Rooms, brood: Brood, *, weather: Weather | None = None, database: Path | None = None) -> Run:
     """Plays one run: kills and freezes at random, or another weather. A run that is not sound is kept."""
-    room = rooms.make(plan.name, plan.store, plan.kind, more=ENGINES[plan.engine], database=database)
+    room = rooms.make(plan.name, plan.store, plan.kind, engine=plan.engine, database=database)
     storm = Storm(plan, room, brood)
     begun = time.monotonic()
     kept: Path | None = room.root

@@ -7,10 +7,10 @@ import shutil
 import pytest
 
 from pipeline.providers.sandbox.adapter import DoubtClass
-from tests.crash.__main__ import STORES, workers_of
+from tests.crash.__main__ import workers_of
 from tests.crash.conftest import MakeRooms
 from tests.crash.processes import Brood
-from tests.crash.storm import ENGINES, Plan, Run, run
+from tests.crash.storm import Plan, Run, run
 
 READERS, KILLS = 1200, 8
 
@@ -20,9 +20,14 @@ def explain(done: Run) -> str:
     return f"{done.row()}\nkept in {done.kept}\nrepeat it with: {done.plan.command}"
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("kind", list(DoubtClass))
-@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize(
+    ("store", "engine", "kind"),
+    [
+        *(("sqlite", "local", kind) for kind in DoubtClass),
+        *(("postgresql", "procrastinate", kind) for kind in DoubtClass),
+        ("postgresql", "local", DoubtClass.SEARCH),
+    ],
+)
 def test_killed_and_frozen_at_random_nobody_is_lost_and_nobody_gets_it_twice(
     store: str, kind: DoubtClass, engine: str, make_rooms: MakeRooms, brood: Brood
 ) -> None:

@@ -44,6 +44,12 @@ class Office:
         campaigns.launch_due(self.sender)
         return made.id
 
+    def tended(self, *, hours: int) -> None:
+        """Time goes by, and a worker is there."""
+        for _ in range(hours):
+            self.clock.pass_by(hours=1)
+            campaigns.tend(self.sender)
+
     def deliver_ready(self) -> int:
         """Delivers what is ready now, one batch after another; gives how many."""
         keys = delivery.ready(self.sender, 1000)

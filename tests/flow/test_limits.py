@@ -82,7 +82,7 @@ def test_a_quota_that_answers_once_a_day_is_no_endless_later(open_office: Open) 
     id = office.launch(500)
     for _ in range(2):
         office.deliver_ready()
-        office.clock.pass_by(days=1)
+        office.tended(hours=24)
     assert office.status(id).campaign.state is CampaignState.SENDING
     office.deliver_ready()
     assert office.status(id).tally.sent == 500
@@ -96,7 +96,7 @@ def test_a_daily_quota_sends_the_rest_tomorrow(open_office: Open) -> None:
         while office.deliver_ready():
             pass
         assert office.status(id).tally.sent == sent
-        office.clock.pass_by(days=1)
+        office.tended(hours=24)
     assert "used up" not in office.status(id).campaign.reason
 
 
@@ -111,7 +111,7 @@ def test_a_new_domain_is_warmed_up(open_office: Open) -> None:
         while office.deliver_ready():
             pass
         assert office.status(id).tally.sent == sent
-        office.clock.pass_by(days=1)
+        office.tended(hours=24)
     assert start < date.max
 
 

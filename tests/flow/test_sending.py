@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from pipeline.core.campaign import CampaignState
+from pipeline.core.campaign import BatchCause, CampaignState
 from pipeline.core.message import Accepted, Batch, Outcome, Refused, RejectReason
+from pipeline.core.settlement import Settlement
 from pipeline.errors import CredentialsRefused, Refusal
 from pipeline.flow import campaigns, delivery, readers, suppressions
 from pipeline.providers.base import Call, Capabilities, Provider
@@ -156,6 +157,20 @@ def test_cancel_and_a_second_campaign_mail_nobody_twice(open_office: Open) -> No
     office.deliver_ready()
     stats = office.inbox.store.stats()
     assert (stats.mails, stats.recipients) == (2500, 2500)
+
+
+def test_a_call_that_was_put_off_after_the_cancel_is_cancelled_too(open_office: Open) -> None:
+    office = open_office()
+    id = office.launch(1000)
+    with transaction(office.sender.engine) as connection:
+        claim = batches.claim(connection, BatchKey(id, 1), office.clock(), timedelta(seconds=60))
+        assert claim is not None
+        assert batches.intend(connection, claim, "sandbox", "0" * 64, office.clock(), timedelta(seconds=150))
+    campaigns.cancel(office.sender, id)
+    delivery.record(office.sender, claim, Settlement(cause=BatchCause.POSTPONE, after_s=1, detail="later"))
+    assert office.status(id).tally.waiting == 1000
+    delivery.sweep(office.sender)
+    assert office.status(id).tally.expired == 1000
 
 
 def test_a_worker_that_died_in_the_call_leaves_a_doubt(open_office: Open) -> None:
