@@ -33,7 +33,7 @@ def _check(package: zipfile.ZipFile, file: str) -> None:
             f"{file} is too large when it is unpacked", hint=f"At most {MAX_UNPACKED // 1_000_000} MB: make its pictures smaller."
         )
     names = {part.filename for part in parts}
-    if "mimetype" in names and package.read("mimetype")[:60].startswith(b"application/vnd.oasis.opendocument"):
+    if "mimetype" in names and _beginning(package, "mimetype").startswith(b"application/vnd.oasis.opendocument"):
         raise Refusal(f"{file} is an OpenDocument file", hint="Open it in Word or LibreOffice, save it as .docx, and import that.")
     if "[Content_Types].xml" not in names:
         raise Refusal(f"{file} is a packed file (zip), but no Word document", hint="Unpack it and import the document that is in it.")
@@ -45,7 +45,13 @@ def _check(package: zipfile.ZipFile, file: str) -> None:
 def _check_xml(package: zipfile.ZipFile, part: zipfile.ZipInfo, file: str) -> None:
     if part.file_size > MAX_XML:
         raise Refusal(f"{file} is too large: its part {part.filename} has {part.file_size // 1_000_000} MB", hint="Cut it in two.")
-    # zipfile reads no more than the size it was told, and fails when there is more
-    text = package.read(part)
+    # Bounded by the size that the part claims: zipfile's read() without a number unpacks everything first, and looks then.
+    with package.open(part) as stream:
+        text = stream.read(part.file_size + 1)
     if b"<!DOCTYPE" in text.replace(b"\0", b"") or b"<!ENTITY" in text.replace(b"\0", b""):
         raise Refusal(f"{file} holds entity definitions, which no word processor writes", hint=_DAMAGED)
+
+
+def _beginning(package: zipfile.ZipFile, name: str) -> bytes:
+    with package.open(name) as stream:
+        return stream.read(60)
