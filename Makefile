@@ -9,6 +9,8 @@ FUZZ_SECONDS ?= 60
 MACHINE_SECONDS ?= 600
 BIN     = $(VENV)/bin
 DEVBIN  = $(DEV)/bin
+# Many tests wait for a process or a server, so there are twice as many at a time as there are cores.
+JOBS   ?= $(shell $(PYTHON) -c "import os; print(2 * (os.cpu_count() or 1))")
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install test check crash fuzz machine lint types imports format lock screenshots providers-table clean
@@ -23,7 +25,7 @@ install: $(VENV)/.ready  ## Make .venv with the command briefing
 	@echo "The command is $(BIN)/briefing"
 
 test: $(DEV)/.ready lint types imports  ## Run every check and test, as CI does
-	@$(DEVBIN)/python -m pytest -n auto -m "not alone" $(ARGS)
+	@$(DEVBIN)/python -m pytest -n $(JOBS) -m "not alone" $(ARGS)
 	@$(DEVBIN)/python -m pytest -m alone $(ARGS)
 
 check: lint types imports  ## The checks that need no running

@@ -41,7 +41,7 @@ from pipeline.worker import Worker
 CHUNK = 5_000
 """Made-up readers a transaction."""
 
-KEPT = 16
+KEPT = 4
 """How many calls of the run are kept, to be posted again and again by the bare loop."""
 
 CEILING_CALLS = 1_000

@@ -31,12 +31,11 @@ def own_postgres() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def make_rooms(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeRooms]:
     """Newsrooms of a size on a store; those of one size are made once."""
-    made: dict[tuple[str, int, int, str], Rooms] = {}
+    made: dict[tuple[str, int, int], Rooms] = {}
 
-    def make(store: str, *, readers: int, size: int = 20, url: str = "") -> Rooms:
-        if store == "postgresql" and not url:
-            url = request.getfixturevalue("own_postgres")
-        key = (store, readers, size, url)
+    def make(store: str, *, readers: int, size: int = 20) -> Rooms:
+        url = request.getfixturevalue("own_postgres") if store == "postgresql" else ""
+        key = (store, readers, size)
         if key not in made:
             made[key] = Rooms(tmp_path_factory.mktemp("crash"), readers=readers, size=size, postgres=url)
         return made[key]

