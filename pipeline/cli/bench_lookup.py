@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from sqlalchemy import insert, literal, select, update
+from sqlalchemy import Connection, Table, func, insert, literal, select, update
 
 from pipeline.cli import bench_send
 from pipeline.core.campaign import BatchState, CampaignState
@@ -30,6 +30,7 @@ def fill(
     """Makes readers, and the ledgers of ``count`` campaigns to all of them, each batch accepted under an id of its own."""
     bench_send.subscribe(sender, newsletter, recipients, prepared)
     edition = editions.approve(sender, issue, approved_by="bench")[0].id
+    first: int | None = None
     for number in range(1, count + 1):
         now = sender.clock() - timedelta(days=7 * (count - number))
         with transaction(sender.engine) as connection:
@@ -37,13 +38,29 @@ def fill(
                 connection, edition_id=edition, issue_id=f"{newsletter}/{now:%Y-%m-%d}-{number}", newsletter=newsletter, due_at=now,
                 wall_time="", time_zone="UTC", tzdata="", not_after=timedelta(hours=1), if_late="hold", now=now,
             )  # fmt: skip
-            _, audience = batches.plan(connection, id, readers.audience(connection, newsletter), SIZE, now)
-            campaigns.set_values(connection, id, state=CampaignState.SENT, audience=audience, started_at=now, finished_at=now)
-            mine = batch.c.campaign_id == id
-            connection.execute(update(batch).where(mine).values(state=BatchState.ACCEPTED, provider="bench", accepted_at=now))
-            ids = select(batch.c.campaign_id, batch.c.no, literal(f"campaign-{number}@example.org".encode())).where(mine)
+            if first is None:
+                first = id
+                batches.plan(connection, id, readers.audience(connection, newsletter), SIZE, now)
+                values = {"state": BatchState.ACCEPTED, "provider": "bench", "accepted_at": now}
+                connection.execute(update(batch).where(batch.c.campaign_id == id).values(**values))
+            else:
+                _copy(connection, batch, first, id)
+            size = connection.execute(select(func.count()).where(batch.c.campaign_id == id)).scalar_one()
+            campaigns.set_values(
+                connection, id, state=CampaignState.SENT, audience=recipients, batches=size, started_at=now, finished_at=now
+            )
+            ids = select(batch.c.campaign_id, batch.c.no, literal(f"campaign-{number}@example.org".encode())).where(
+                batch.c.campaign_id == id
+            )
             connection.execute(insert(receipt).from_select(["campaign_id", "batch_no", "ids"], ids))
         planned(number)
+
+
+def _copy(connection: Connection, table: Table, of: int, to: int) -> None:
+    """The plan of one campaign as another's: all went to everybody."""
+    columns = [column for column in table.c if column.name != "campaign_id"]
+    chosen = select(literal(to), *columns).where(table.c.campaign_id == of)
+    connection.execute(insert(table).from_select(["campaign_id", *(column.name for column in columns)], chosen))
 
 
 def look(sender: Sender, recipients: int, count: int) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The mailbox to which reports of non-delivery and complaints come, read mail by mail (decision 28)."""
+"""The mailbox to which reports of non-delivery and complaints come, read mail by mail (decision 26)."""
 
 from __future__ import annotations
 

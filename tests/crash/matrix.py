@@ -53,7 +53,12 @@ MATRIX: tuple[Row, ...] = (
         next="publishes, then sends",
         proofs=(f"{_GRID}[publishing]",),
     ),
-    Row(dies="between two batches", ledger="sending, batches planned", next="goes on", proofs=(f"{_GRID}[recorded]", _STORM)),
+    Row(
+        dies="between two batches",
+        ledger="sending, batches planned",
+        next="goes on; after more than six hours it is held: [Late](#late)",
+        proofs=(f"{_GRID}[recorded]", _STORM),
+    ),
     Row(
         dies="after a claim",
         ledger="claimed",

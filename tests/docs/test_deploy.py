@@ -38,7 +38,9 @@ def test_a_unit_is_sound_and_locked_down(unit: Path, tmp_path: Path) -> None:
     text = unit.read_text("utf-8")
     (line,) = re.findall(r"^ExecStart=/opt/briefing/bin/briefing (.*)$", text, re.MULTILINE)
     _command(line.split())
-    for wanted in ("NoNewPrivileges=yes", "ProtectSystem=strict", "ReadWritePaths=/srv/briefing/var", "User=briefing", "Restart=always"):
+    # A unit that a timer starts ends by itself.
+    ends = "Restart=always" if "Type=oneshot" not in text else "Type=oneshot"
+    for wanted in ("NoNewPrivileges=yes", "ProtectSystem=strict", "ReadWritePaths=/srv/briefing/var", "User=briefing", ends):
         assert wanted in text.splitlines()
     for credential in re.findall(r"^LoadCredential=(\w+):", text, re.MULTILINE):
         assert f"=%d/{credential}" in text
@@ -78,7 +80,11 @@ def test_every_variable_is_known() -> None:
     with pytest.raises(ConfigurationError) as error:
         load_settings(newsroom.packaged(), {"BRIEFING_NO_SUCH_THING": "1"})
     known = set(re.findall(r"BRIEFING_[A-Z_]+", error.value.hint))
-    assert {one.removesuffix("_FILE") for one in re.findall(r"BRIEFING_[A-Z_]+", texts)} <= known
+    # Of the seed mailboxes, the variable has the name of each in its middle.
+    named = {
+        one.removesuffix("_FILE") for one in re.findall(r"BRIEFING_[A-Z_]+", texts.replace("BRIEFING_ALARMS_SEEDS_<NAME>_PASSWORD", ""))
+    }
+    assert named <= known
 
 
 def test_the_image_installs_from_a_lock_that_has_the_engine() -> None:
