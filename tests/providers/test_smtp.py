@@ -94,7 +94,7 @@ def test_a_connection_that_breaks_in_the_body(opened: Open, again: Mapping[str, 
     """More than the buffers between the two hold, so that the sender notices before the end; else it is a doubt."""
     large = replace(batch(1), content=replace(CONTENT, text="x" * 70 + "\n", html=("y" * 70 + "\n") * 200_000))
     with scripted({"body": CUT}, again) as server:
-        assert words(opened(server.port).send(large)) == said
+        assert words(opened(server.port, timeout="60").send(large)) == said
         assert len(server.taken) == (said == "accepted")
 
 
